@@ -1,0 +1,1 @@
+//! Device profiles: tables, measurements on the machine, reference architectures.

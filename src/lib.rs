@@ -1,0 +1,7 @@
+//! Multi-objective differentiable neural architecture search on any GPU, or none.
+
+pub mod data;
+pub mod hardware;
+pub mod pareto;
+pub mod report;
+pub mod space;

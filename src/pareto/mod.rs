@@ -1,0 +1,1 @@
+//! Preferences, scalarisations, dominance, indicators and baseline optimisers.
