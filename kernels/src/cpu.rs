@@ -1,0 +1,103 @@
+//! What a kernel sees when it runs on the CPU: the buffers, and the vector instructions of this machine.
+
+use std::marker::PhantomData;
+
+use crate::launch::Access;
+
+/// The machine a kernel runs on. Parallelism is rayon's: a kernel uses parallel iterators, the executor owns the pool.
+#[derive(Debug, Clone, Copy)]
+pub struct Cpu {
+    arch: pulp::Arch,
+}
+
+impl Default for Cpu {
+    fn default() -> Self {
+        Self { arch: pulp::Arch::new() }
+    }
+}
+
+impl Cpu {
+    /// Runs `body`, compiled for the widest vector instructions that this machine has (found at run time).
+    ///
+    /// What `body` calls must be `#[inline(always)]` to profit: plain loops over slices then become vector code.
+    #[inline(always)]
+    pub fn vectorised<R>(&self, body: impl FnOnce() -> R) -> R {
+        self.arch.dispatch(body)
+    }
+}
+
+/// A raw buffer of a launch: what the executor resolved a binding to.
+#[derive(Debug, Clone, Copy)]
+pub struct RawView {
+    pub(crate) pointer: *mut f32,
+    pub(crate) len: usize,
+    pub(crate) access: Access,
+}
+
+// SAFETY: a RawView is only an address; it is turned into a slice by `Views` alone, under the rules stated there.
+unsafe impl Send for RawView {}
+// SAFETY: as above.
+unsafe impl Sync for RawView {}
+
+/// The buffers of one launch, in the order of the kernel's slots.
+#[derive(Debug)]
+pub struct Views<'a> {
+    raw: &'a [RawView],
+    lifetime: PhantomData<&'a mut f32>,
+}
+
+impl<'a> Views<'a> {
+    /// # Safety
+    /// Every view must point to `len` initialised elements that live for `'a`, and no element of a view with
+    /// [`Access::Write`] may be part of another view or be used elsewhere during `'a`.
+    pub(crate) unsafe fn new(raw: &'a [RawView]) -> Self {
+        Self { raw, lifetime: PhantomData }
+    }
+
+    /// The views one by one; `N` is the number of slots.
+    ///
+    /// # Panics
+    /// If `N` is not the number of slots: a mistake in the kernel.
+    pub fn split<const N: usize>(self) -> [View<'a>; N] {
+        assert_eq!(self.raw.len(), N, "a kernel splits its views into as many as it has slots");
+        std::array::from_fn(|index| View { raw: self.raw[index], lifetime: PhantomData })
+    }
+}
+
+/// One buffer of a launch. Taking a slice consumes it, so that a buffer is never borrowed twice.
+#[derive(Debug)]
+pub struct View<'a> {
+    raw: RawView,
+    lifetime: PhantomData<&'a mut f32>,
+}
+
+impl<'a> View<'a> {
+    /// The elements, read only.
+    pub fn read(self) -> &'a [f32] {
+        // SAFETY: promised by the caller of `Views::new`; shared access is allowed for either kind.
+        unsafe { std::slice::from_raw_parts(self.raw.pointer, self.raw.len) }
+    }
+
+    /// The elements as whole numbers, read only.
+    pub fn read_u32(self) -> &'a [u32] {
+        bytemuck::cast_slice(self.read())
+    }
+
+    /// The elements, to be written.
+    ///
+    /// # Panics
+    /// If the slot is read only: a mistake in the kernel.
+    pub fn write(self) -> &'a mut [f32] {
+        assert_eq!(self.raw.access, Access::Write, "a kernel writes only slots it declared so");
+        // SAFETY: promised by the caller of `Views::new`: a written view is unique for `'a`, and `self` is consumed.
+        unsafe { std::slice::from_raw_parts_mut(self.raw.pointer, self.raw.len) }
+    }
+
+    /// The elements as whole numbers, to be written.
+    ///
+    /// # Panics
+    /// If the slot is read only: a mistake in the kernel.
+    pub fn write_u32(self) -> &'a mut [u32] {
+        bytemuck::cast_slice_mut(self.write())
+    }
+}

@@ -1,0 +1,185 @@
+//! The CPU executor: launches run one after another, each parallel inside.
+
+use crate::cpu::{Cpu, RawView, Views};
+use crate::device::DeviceFacts;
+use crate::launch::Kernel;
+use crate::plan::{BufferId, BufferInfo, Buffers, Operand, Plan};
+use crate::{Error, Result};
+use std::sync::Arc;
+
+/// Runs plans on the CPU. See [`crate::Executor`].
+#[derive(Debug)]
+pub struct CpuExecutor {
+    facts: DeviceFacts,
+    cpu: Cpu,
+    pool: Arc<rayon::ThreadPool>,
+    infos: Vec<BufferInfo>,
+    persistent: Vec<Memory>,
+    // Slots that prepared plans point into. A slot that has become too small for a new plan is kept for older plans.
+    slots: Vec<Memory>,
+    retired: Vec<Memory>,
+}
+
+/// Owned elements with a stable address, written only through launches and transfers.
+#[derive(Debug)]
+struct Memory {
+    pointer: *mut f32,
+    len: usize,
+}
+
+// SAFETY: Memory owns its elements like a Box<[f32]>.
+unsafe impl Send for Memory {}
+// SAFETY: shared references to a Memory give no access to its elements.
+unsafe impl Sync for Memory {}
+
+impl Memory {
+    fn zeroed(len: usize) -> Self {
+        let elements = vec![0.0f32; len].into_boxed_slice();
+        Self { pointer: Box::into_raw(elements).cast(), len }
+    }
+
+    fn elements(&self) -> &[f32] {
+        // SAFETY: `pointer` and `len` come from a box that this owns; no launch runs while the executor is borrowed here.
+        unsafe { std::slice::from_raw_parts(self.pointer, self.len) }
+    }
+
+    fn elements_mut(&mut self) -> &mut [f32] {
+        // SAFETY: as above, and `self` is borrowed mutably.
+        unsafe { std::slice::from_raw_parts_mut(self.pointer, self.len) }
+    }
+}
+
+impl Drop for Memory {
+    fn drop(&mut self) {
+        // SAFETY: made by `Box::into_raw` of a box of this length, and dropped once.
+        drop(unsafe { Box::from_raw(std::ptr::slice_from_raw_parts_mut(self.pointer, self.len)) });
+    }
+}
+
+/// A plan whose operands are resolved to addresses.
+#[derive(Debug)]
+pub struct PreparedCpu {
+    launches: Vec<(Arc<dyn Kernel>, Vec<RawView>)>,
+    // The pool identifies the executor: views into another executor's memory are refused.
+    pool: Arc<rayon::ThreadPool>,
+}
+
+impl CpuExecutor {
+    /// An executor with `threads` threads (all cores where none is given).
+    ///
+    /// # Errors
+    /// Where the threads cannot be started.
+    pub fn new(facts: DeviceFacts, threads: Option<usize>, buffers: &Buffers) -> Result<Self> {
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads.unwrap_or(0))
+            .thread_name(|index| format!("parnas-cpu-{index}"))
+            .build()
+            .map_err(|error| Error::OpenDevice { device: facts.name.clone(), reason: error.to_string() })?;
+        let mut executor = Self {
+            facts,
+            cpu: Cpu::default(),
+            pool: Arc::new(pool),
+            infos: Vec::new(),
+            persistent: Vec::new(),
+            slots: Vec::new(),
+            retired: Vec::new(),
+        };
+        executor.extend(buffers)?;
+        Ok(executor)
+    }
+
+    /// The facts of this machine.
+    pub fn facts(&self) -> &DeviceFacts {
+        &self.facts
+    }
+
+    /// Runs `body` inside the thread pool, so that replays within it need not enter the pool each time.
+    pub fn install<R: Send>(&mut self, body: impl FnOnce(&mut Self) -> R + Send) -> R {
+        let pool = Arc::clone(&self.pool);
+        pool.install(|| body(self))
+    }
+
+    pub(super) fn extend(&mut self, buffers: &Buffers) -> Result<()> {
+        for info in &buffers.infos()[self.infos.len()..] {
+            self.persistent.push(Memory::zeroed(info.len));
+            self.infos.push(info.clone());
+        }
+        Ok(())
+    }
+
+    pub(super) fn prepare(&mut self, plan: &Plan) -> Result<PreparedCpu> {
+        for (index, len) in plan.slots.iter().enumerate() {
+            if index == self.slots.len() {
+                self.slots.push(Memory::zeroed(*len));
+            } else if self.slots[index].len < *len {
+                self.retired.push(std::mem::replace(&mut self.slots[index], Memory::zeroed(*len)));
+            }
+        }
+        let mut launches = Vec::with_capacity(plan.launches.len());
+        for launch in &plan.launches {
+            let mut views = Vec::with_capacity(launch.operands.len());
+            for (slot, operand) in launch.kernel.slots().iter().zip(&launch.operands) {
+                let memory = match operand {
+                    Operand::Persistent(BufferId(index)) => {
+                        self.persistent.get(*index).ok_or(Error::UnknownBuffer(*index))?
+                    }
+                    Operand::Transient(index) => &self.slots[plan.transients[*index].slot],
+                };
+                // The plan has checked that the tensor holds what the kernel touches.
+                views.push(RawView { pointer: memory.pointer, len: slot.len, access: slot.access });
+            }
+            launches.push((Arc::clone(&launch.kernel), views));
+        }
+        Ok(PreparedCpu { launches, pool: Arc::clone(&self.pool) })
+    }
+
+    /// Replays a plan.
+    ///
+    /// # Errors
+    /// Where another executor prepared it.
+    pub fn run(&mut self, prepared: &PreparedCpu) -> Result<()> {
+        self.run_each(prepared, |_, run| run())
+    }
+
+    /// Replays a plan and lets `around` surround each launch, given by its place in the plan: for timing.
+    ///
+    /// # Errors
+    /// Where another executor prepared the plan.
+    pub fn run_each(
+        &mut self,
+        prepared: &PreparedCpu,
+        mut around: impl FnMut(usize, &mut dyn FnMut()) + Send,
+    ) -> Result<()> {
+        if !Arc::ptr_eq(&prepared.pool, &self.pool) {
+            return Err(Error::Parameters {
+                kernel: "executor",
+                message: "the plan was prepared by another executor".to_owned(),
+            });
+        }
+        let cpu = self.cpu;
+        self.pool.install(|| {
+            for (index, (kernel, views)) in prepared.launches.iter().enumerate() {
+                around(index, &mut || {
+                    // SAFETY: the views point into memory that this executor owns and never frees while it lives (the
+                    // pool's identity was checked above); the plan refuses launches that write a tensor which they bind
+                    // twice, tensors alive together have distinct slots, and launches run one after another.
+                    kernel.run(&cpu, unsafe { Views::new(views) });
+                });
+            }
+        });
+        Ok(())
+    }
+
+    pub(super) fn write(&mut self, BufferId(index): BufferId, data: &[f32]) -> Result<()> {
+        let memory = self.persistent.get_mut(index).ok_or(Error::UnknownBuffer(index))?;
+        if memory.len != data.len() {
+            return Err(Error::Transfer { tensor: self.infos[index].name.clone(), len: memory.len, given: data.len() });
+        }
+        memory.elements_mut().copy_from_slice(data);
+        Ok(())
+    }
+
+    pub(super) fn read(&self, BufferId(index): BufferId) -> Result<Vec<f32>> {
+        Ok(self.persistent.get(index).ok_or(Error::UnknownBuffer(index))?.elements().to_vec())
+    }
+}

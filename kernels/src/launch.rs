@@ -1,0 +1,142 @@
+//! A kernel as data: typed parameters, and what both executors need to know of them.
+
+use std::fmt;
+
+use crate::cpu::{Cpu, Views};
+
+/// The largest number of workgroups in one dimension of a dispatch that every adapter grants.
+pub const WORKGROUPS: u32 = 65_535;
+
+/// How a kernel uses a binding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Access {
+    /// Only reads.
+    Read,
+    /// Writes, and may read what was there.
+    Write,
+}
+
+/// One binding of a kernel: its name in the shader, its use, and the elements (4 bytes each) that it touches.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Slot {
+    /// The name of the variable in the shader.
+    pub name: &'static str,
+    /// Read or write.
+    pub access: Access,
+    /// Elements.
+    pub len: usize,
+}
+
+impl Slot {
+    /// A binding that is only read.
+    pub fn read(name: &'static str, len: usize) -> Self {
+        Self { name, access: Access::Read, len }
+    }
+
+    /// A binding that is written.
+    pub fn write(name: &'static str, len: usize) -> Self {
+        Self { name, access: Access::Write, len }
+    }
+}
+
+/// Which WGSL file a kernel runs, with which constants.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Shader {
+    /// The file's name in `parnas-shaders`.
+    pub file: &'static str,
+    /// Its constants, all that the header declares.
+    pub constants: Vec<(&'static str, u32)>,
+}
+
+/// What one launch costs: floating-point operations and bytes moved to and from memory (each tensor once).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Cost {
+    /// Floating-point operations; a multiply-add counts two.
+    pub operations: u64,
+    /// Bytes read and written.
+    pub bytes: u64,
+}
+
+/// The words of a kernel's uniform parameters, in the order of the shader's `struct Parameters`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Words(Vec<u32>);
+
+impl Words {
+    /// No words yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Appends an unsigned number.
+    #[must_use]
+    pub fn u32(mut self, value: u32) -> Self {
+        self.0.push(value);
+        self
+    }
+
+    /// Appends a float.
+    #[must_use]
+    pub fn f32(self, value: f32) -> Self {
+        self.u32(value.to_bits())
+    }
+
+    /// The words.
+    pub fn as_slice(&self) -> &[u32] {
+        &self.0
+    }
+}
+
+/// Typed parameters of an operation: what a launch runs, on either executor.
+///
+/// Binding 0 of the shader is the uniform of [`Kernel::parameters`]; bindings 1, 2, … are the storage buffers of
+/// [`Kernel::slots`], in order. All elements are 4 bytes: `f32`, or `u32` where the operation says so.
+///
+/// A kernel must give the same bits whatever the number of threads, and must not allocate in [`Kernel::run`].
+pub trait Kernel: fmt::Debug + Send + Sync + 'static {
+    /// The operation's name, the same on every floor.
+    fn name(&self) -> &'static str;
+    /// The storage bindings.
+    fn slots(&self) -> Vec<Slot>;
+    /// The WGSL permutation.
+    fn shader(&self) -> Shader;
+    /// The uniform parameters.
+    fn parameters(&self) -> Words;
+    /// Workgroups in x, y, z; each at most [`WORKGROUPS`].
+    fn grid(&self) -> [u32; 3];
+    /// Operations and bytes.
+    fn cost(&self) -> Cost;
+    /// Computes the same on the CPU. `views` are the buffers of [`Kernel::slots`], in order.
+    fn run(&self, cpu: &Cpu, views: Views<'_>);
+}
+
+/// The grid of `items` workgroups in a row, folded into x and y (`flat_workgroup` in `shared/grid.wgsl`).
+pub fn linear_grid(groups: usize) -> [u32; 3] {
+    let groups = u32::try_from(groups.max(1)).unwrap_or(u32::MAX);
+    if groups <= WORKGROUPS {
+        return [groups, 1, 1];
+    }
+    let rows = groups.div_ceil(WORKGROUPS);
+    [groups.div_ceil(rows), rows, 1]
+}
+
+/// The bytes of `slots`, each counted once: the memory part of most kernels' cost.
+pub fn bytes_of(slots: &[Slot]) -> u64 {
+    slots.iter().map(|slot| 4 * slot.len as u64).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_grids_fold() {
+        assert_eq!(linear_grid(0), [1, 1, 1]);
+        assert_eq!(linear_grid(65_535), [65_535, 1, 1]);
+        for groups in [65_536, 131_071, 1_000_003] {
+            let [x, y, z] = linear_grid(groups);
+            assert!(x <= WORKGROUPS && y <= WORKGROUPS && z == 1);
+            let all = x as usize * y as usize;
+            assert!(all >= groups && all < groups + y as usize);
+        }
+    }
+}

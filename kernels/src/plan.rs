@@ -1,0 +1,264 @@
+//! A plan: launches in order, over buffers that persist and buffers that live within the plan.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::launch::{Access, Cost, Kernel};
+use crate::{Error, Result};
+
+/// A persistent buffer, by its place in a [`Buffers`] table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct BufferId(pub usize);
+
+/// A persistent buffer's name and size.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BufferInfo {
+    /// The tensor's name.
+    pub name: String,
+    /// Elements of 4 bytes.
+    pub len: usize,
+}
+
+/// The persistent buffers that one executor holds and its plans share: parameters, state, inputs, constants.
+#[derive(Debug, Clone, Default)]
+pub struct Buffers {
+    infos: Vec<BufferInfo>,
+}
+
+impl Buffers {
+    /// An empty table.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a buffer of `len` elements. It holds zeros until it is written.
+    pub fn add(&mut self, name: impl Into<String>, len: usize) -> BufferId {
+        self.infos.push(BufferInfo { name: name.into(), len });
+        BufferId(self.infos.len() - 1)
+    }
+
+    /// All buffers, in the order of their identifiers.
+    pub fn infos(&self) -> &[BufferInfo] {
+        &self.infos
+    }
+}
+
+/// What a launch binds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Operand {
+    /// A buffer that outlives the plan.
+    Persistent(BufferId),
+    /// A tensor of this plan alone, by its place among the plan's tensors.
+    Transient(usize),
+}
+
+/// One launch of a plan.
+#[derive(Debug, Clone)]
+pub struct Launch {
+    /// What it computes, in the words of whoever built the plan (`stage 1 cell 0 edge 3<-1 conv3x3`).
+    pub label: String,
+    /// The kernel.
+    pub kernel: Arc<dyn Kernel>,
+    /// Its buffers, in the order of the kernel's slots.
+    pub operands: Vec<Operand>,
+}
+
+/// A tensor that lives within a plan, and the memory slot it was given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Transient {
+    /// The tensor's name.
+    pub name: String,
+    /// Elements of 4 bytes.
+    pub len: usize,
+    /// The slot it shares with tensors that are not alive at the same time.
+    pub slot: usize,
+}
+
+/// Launches in order, every buffer placed. Made by [`PlanBuilder`].
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// The plan's name.
+    pub name: String,
+    /// The launches.
+    pub launches: Vec<Launch>,
+    /// The tensors that live within the plan.
+    pub transients: Vec<Transient>,
+    /// Elements of each memory slot.
+    pub slots: Vec<usize>,
+    names: Vec<String>,
+}
+
+impl Plan {
+    /// Bytes of memory that the plan needs beside the persistent buffers, known before it runs.
+    pub fn peak_bytes(&self) -> u64 {
+        self.slots.iter().map(|len| 4 * *len as u64).sum()
+    }
+
+    /// Operations and bytes of one replay.
+    pub fn cost(&self) -> Cost {
+        self.launches.iter().fold(Cost::default(), |sum, launch| {
+            let cost = launch.kernel.cost();
+            Cost { operations: sum.operations + cost.operations, bytes: sum.bytes + cost.bytes }
+        })
+    }
+
+    /// The name of an operand.
+    pub fn operand_name(&self, operand: Operand) -> &str {
+        match operand {
+            Operand::Persistent(BufferId(index)) => &self.names[index],
+            Operand::Transient(index) => &self.transients[index].name,
+        }
+    }
+}
+
+impl fmt::Display for Plan {
+    /// A table: launch, kernel, grid, operations, bytes, tensors read and written (with their memory slots).
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let cost = self.cost();
+        writeln!(
+            f,
+            "plan {}: {} launches, {} tensors in {} slots of {} bytes, {} operations",
+            self.name,
+            self.launches.len(),
+            self.transients.len(),
+            self.slots.len(),
+            self.peak_bytes(),
+            cost.operations
+        )?;
+        for (index, launch) in self.launches.iter().enumerate() {
+            let [x, y, z] = launch.kernel.grid();
+            let cost = launch.kernel.cost();
+            let mut reads = Vec::new();
+            let mut writes = Vec::new();
+            for (slot, operand) in launch.kernel.slots().iter().zip(&launch.operands) {
+                let mut text = self.operand_name(*operand).to_owned();
+                if let Operand::Transient(tensor) = operand {
+                    text = format!("{text}@{}", self.transients[*tensor].slot);
+                }
+                match slot.access {
+                    Access::Read => reads.push(text),
+                    Access::Write => writes.push(text),
+                }
+            }
+            writeln!(
+                f,
+                "{index:5} {:24} {x:>6}x{y}x{z} {:>12} op {:>11} B  {}: {} -> {}",
+                launch.kernel.name(),
+                cost.operations,
+                cost.bytes,
+                launch.label,
+                reads.join(", "),
+                writes.join(", ")
+            )?;
+        }
+        Ok(())
+    }
+}
+
+/// Collects launches and then places the transient tensors.
+#[derive(Debug)]
+pub struct PlanBuilder<'a> {
+    name: String,
+    buffers: &'a Buffers,
+    launches: Vec<Launch>,
+    transients: Vec<Transient>,
+}
+
+impl<'a> PlanBuilder<'a> {
+    /// An empty plan over the persistent `buffers`.
+    pub fn new(name: impl Into<String>, buffers: &'a Buffers) -> Self {
+        Self { name: name.into(), buffers, launches: Vec::new(), transients: Vec::new() }
+    }
+
+    /// A tensor of `len` elements that lives from the first to the last launch that binds it. It holds garbage
+    /// until a launch writes it.
+    pub fn transient(&mut self, name: impl Into<String>, len: usize) -> Operand {
+        self.transients.push(Transient { name: name.into(), len, slot: 0 });
+        Operand::Transient(self.transients.len() - 1)
+    }
+
+    /// Appends a launch.
+    ///
+    /// # Errors
+    /// Where the number of operands, their lengths or their aliasing does not fit the kernel.
+    pub fn launch(&mut self, label: impl Into<String>, kernel: impl Kernel, operands: &[Operand]) -> Result<()> {
+        let slots = kernel.slots();
+        if slots.len() != operands.len() {
+            return Err(Error::Bindings { kernel: kernel.name(), expected: slots.len(), given: operands.len() });
+        }
+        for (index, (slot, operand)) in slots.iter().zip(operands).enumerate() {
+            let (name, len) = self.describe(*operand)?;
+            if len < slot.len {
+                return Err(Error::Length {
+                    kernel: kernel.name(),
+                    slot: slot.name,
+                    tensor: name.to_owned(),
+                    needed: slot.len,
+                    len,
+                });
+            }
+            let again = operands.iter().enumerate().any(|(other, o)| other != index && o == operand);
+            if slot.access == Access::Write && again {
+                return Err(Error::Alias { kernel: kernel.name(), slot: slot.name, tensor: name.to_owned() });
+            }
+        }
+        self.launches.push(Launch { label: label.into(), kernel: Arc::new(kernel), operands: operands.to_vec() });
+        Ok(())
+    }
+
+    fn describe(&self, operand: Operand) -> Result<(&str, usize)> {
+        match operand {
+            Operand::Persistent(BufferId(index)) => {
+                let info = self.buffers.infos().get(index).ok_or(Error::UnknownBuffer(index))?;
+                Ok((&info.name, info.len))
+            }
+            Operand::Transient(index) => {
+                let tensor = self.transients.get(index).ok_or(Error::UnknownBuffer(index))?;
+                Ok((&tensor.name, tensor.len))
+            }
+        }
+    }
+
+    /// Places the transient tensors and returns the plan. Tensors that no launch binds take no memory.
+    pub fn finish(mut self) -> Plan {
+        let slots = place(&self.launches, &mut self.transients);
+        Plan {
+            name: self.name,
+            launches: self.launches,
+            transients: self.transients,
+            slots,
+            names: self.buffers.infos().iter().map(|info| info.name.clone()).collect(),
+        }
+    }
+}
+
+/// Gives each transient a slot such that no two tensors alive at once share one; larger tensors choose first
+/// ("greedy by size", arXiv 2001.03288). Returns the slots' lengths.
+///
+/// Slots are whole buffers, not ranges of one: WebGPU forbids binding a buffer for reading and for writing in one
+/// dispatch, even at disjoint ranges.
+fn place(launches: &[Launch], transients: &mut [Transient]) -> Vec<usize> {
+    let mut spans: Vec<Option<(usize, usize)>> = vec![None; transients.len()];
+    for (time, launch) in launches.iter().enumerate() {
+        for operand in &launch.operands {
+            if let Operand::Transient(index) = operand {
+                let span = spans[*index].get_or_insert((time, time));
+                span.1 = time;
+            }
+        }
+    }
+    let mut order: Vec<usize> = (0..transients.len()).filter(|index| spans[*index].is_some()).collect();
+    order.sort_by_key(|index| (std::cmp::Reverse(transients[*index].len), *index));
+    let mut slots: Vec<(usize, Vec<(usize, usize)>)> = Vec::new();
+    for index in order {
+        let Some((first, last)) = spans[index] else { continue };
+        let free = |taken: &[(usize, usize)]| taken.iter().all(|(from, to)| last < *from || first > *to);
+        let found = slots.iter().position(|(_, taken)| free(taken)).unwrap_or_else(|| {
+            slots.push((transients[index].len, Vec::new()));
+            slots.len() - 1
+        });
+        slots[found].1.push((first, last));
+        transients[index].slot = found;
+    }
+    slots.into_iter().map(|(len, _)| len).collect()
+}

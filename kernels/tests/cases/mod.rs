@@ -1,0 +1,3 @@
+//! The cases, one file a family of kernels.
+
+mod elementwise;
