@@ -182,6 +182,19 @@ impl<'a> PlanBuilder<'a> {
     /// # Errors
     /// Where the number of operands, their lengths or their aliasing does not fit the kernel.
     pub fn launch(&mut self, label: impl Into<String>, kernel: impl Kernel, operands: &[Operand]) -> Result<()> {
+        self.launch_shared(label, Arc::new(kernel), operands)
+    }
+
+    /// [`PlanBuilder::launch`] for a kernel that is kept elsewhere too.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn launch_shared(
+        &mut self,
+        label: impl Into<String>,
+        kernel: Arc<dyn Kernel>,
+        operands: &[Operand],
+    ) -> Result<()> {
         let slots = kernel.slots();
         if slots.len() != operands.len() {
             return Err(Error::Bindings { kernel: kernel.name(), expected: slots.len(), given: operands.len() });
@@ -202,7 +215,7 @@ impl<'a> PlanBuilder<'a> {
                 return Err(Error::Alias { kernel: kernel.name(), slot: slot.name, tensor: name.to_owned() });
             }
         }
-        self.launches.push(Launch { label: label.into(), kernel: Arc::new(kernel), operands: operands.to_vec() });
+        self.launches.push(Launch { label: label.into(), kernel, operands: operands.to_vec() });
         Ok(())
     }
 

@@ -99,6 +99,10 @@ impl CpuExecutor {
         pool.install(|| body(self))
     }
 
+    pub(super) fn buffers(&self) -> usize {
+        self.infos.len()
+    }
+
     pub(super) fn extend(&mut self, buffers: &Buffers) -> Result<()> {
         for info in &buffers.infos()[self.infos.len()..] {
             self.persistent.push(Memory::zeroed(info.len));

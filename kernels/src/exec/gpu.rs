@@ -243,6 +243,10 @@ impl GpuExecutor {
         }
     }
 
+    pub(super) fn buffers(&self) -> usize {
+        self.infos.len()
+    }
+
     pub(super) fn extend(&mut self, buffers: &Buffers) -> Result<()> {
         for info in &buffers.infos()[self.infos.len()..] {
             let buffer = self.allocate(&info.name, info.len)?;

@@ -48,6 +48,14 @@ impl Executor {
         }
     }
 
+    /// How many persistent buffers it holds.
+    pub fn buffers(&self) -> usize {
+        match self {
+            Self::Cpu(executor) => executor.buffers(),
+            Self::Gpu(executor) => executor.buffers(),
+        }
+    }
+
     /// Allocates buffers that were added to the table since; existing ones keep their contents.
     ///
     /// # Errors
