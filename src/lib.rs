@@ -1,6 +1,8 @@
 //! Multi-objective differentiable neural architecture search on any GPU, or none.
 
 pub mod data;
+pub mod date;
+pub mod files;
 pub mod hardware;
 pub mod pareto;
 pub mod report;
