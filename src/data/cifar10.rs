@@ -15,13 +15,17 @@ const TEST_FILE: &str = "test_batch.bin";
 
 /// Whether a folder with these file names is meant to be CIFAR-10 binary.
 pub(super) fn recognises(names: &[String]) -> bool {
-    names.iter().any(|name| name == TEST_FILE || is_training_file(name))
+    names
+        .iter()
+        .any(|name| name == TEST_FILE || is_training_file(name))
 }
 
 fn is_training_file(name: &str) -> bool {
     name.strip_prefix("data_batch_")
         .and_then(|rest| rest.strip_suffix(".bin"))
-        .is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
+        .is_some_and(|number| {
+            !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
+        })
 }
 
 /// Loads the training files in the order of their numbers, and the test file.

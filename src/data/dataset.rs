@@ -65,7 +65,9 @@ impl Dataset {
         let metadata = std::fs::metadata(path).map_err(|source| match source.kind() {
             std::io::ErrorKind::NotFound => DataError::Missing {
                 path: path.into(),
-                expected: "give the folder of a dataset, or leave --data out for the bundled digits".into(),
+                expected:
+                    "give the folder of a dataset, or leave --data out for the bundled digits"
+                        .into(),
             },
             _ => DataError::Read {
                 path: path.into(),
@@ -110,14 +112,21 @@ impl Dataset {
         test: Images,
     ) -> Self {
         let mut hash = Sha256::new();
-        for extent in shape.into_iter().chain([classes, train.count(), test.count()]) {
+        for extent in shape
+            .into_iter()
+            .chain([classes, train.count(), test.count()])
+        {
             hash.update((extent as u64).to_le_bytes());
         }
         for part in [&train, &test] {
             hash.update(&part.pixels);
             hash.update(&part.labels);
         }
-        let sha256 = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        let sha256 = hash
+            .finalize()
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
         let [channels, height, width] = shape;
         Self {
             name: name.into(),

@@ -30,7 +30,13 @@ pub fn load() -> Result<Dataset, DataError> {
             source,
         })?;
     let (train, test) = parse(path, &text)?;
-    Ok(Dataset::assemble("digits", [1, SIDE, SIDE], CLASSES, train, test))
+    Ok(Dataset::assemble(
+        "digits",
+        [1, SIDE, SIDE],
+        CLASSES,
+        train,
+        test,
+    ))
 }
 
 /// Reads lines of 64 pixels and a label, separated by commas, into (train, test).
@@ -84,7 +90,12 @@ fn parse_line(path: &Path, start: usize, line: &[u8]) -> Result<[u8; SIDE * SIDE
             .ok()
             .and_then(|text| text.parse::<u8>().ok())
             .filter(|&value| value <= LARGEST_PIXEL)
-            .ok_or_else(|| malformed(offset, format!("expected a whole number from 0 to {LARGEST_PIXEL}")))?;
+            .ok_or_else(|| {
+                malformed(
+                    offset,
+                    format!("expected a whole number from 0 to {LARGEST_PIXEL}"),
+                )
+            })?;
         if let Some(place) = values.get_mut(count) {
             *place = value;
         }
@@ -107,10 +118,18 @@ mod tests {
     #[test]
     fn a_bad_value_is_named_by_its_byte() {
         let good = format!("{}3\n", "1,".repeat(64));
-        assert_eq!(parse(Path::new("x"), good.as_bytes()).unwrap().0.labels, [3]);
+        assert_eq!(
+            parse(Path::new("x"), good.as_bytes()).unwrap().0.labels,
+            [3]
+        );
         let bad = format!("{good}{}17,{}3\n", "1,".repeat(10), "1,".repeat(53));
-        let message = parse(Path::new("x"), bad.as_bytes()).unwrap_err().to_string();
-        assert!(message.starts_with(&format!("x: byte {}:", good.len() + 20)), "{message}");
+        let message = parse(Path::new("x"), bad.as_bytes())
+            .unwrap_err()
+            .to_string();
+        assert!(
+            message.starts_with(&format!("x: byte {}:", good.len() + 20)),
+            "{message}"
+        );
         let short = parse(Path::new("x"), b"1,2,3\n").unwrap_err().to_string();
         assert!(short.contains("has 3 values"), "{short}");
     }

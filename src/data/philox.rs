@@ -48,10 +48,7 @@ impl Philox {
                 (first >> 32) as u32 ^ state[3] ^ key[1],
                 first as u32,
             ];
-            key = [
-                key[0].wrapping_add(WEYL[0]),
-                key[1].wrapping_add(WEYL[1]),
-            ];
+            key = [key[0].wrapping_add(WEYL[0]), key[1].wrapping_add(WEYL[1])];
         }
         state
     }

@@ -66,7 +66,12 @@ impl Splits {
         let philox = Philox::new(seed);
         let (mut weights_by_class, mut architecture) = (Vec::new(), Vec::new());
         for (class, images) in classes.iter().enumerate() {
-            let order = Permutation::new(philox, domain(Use::Split, 0), class as u64, images.len() as u32);
+            let order = Permutation::new(
+                philox,
+                domain(Use::Split, 0),
+                class as u64,
+                images.len() as u32,
+            );
             let shuffled = (0..images.len() as u32).map(|place| images[order.at(place) as usize]);
             let mut shuffled: Vec<u32> = shuffled.collect();
             let rest = shuffled.split_off((train_portion * images.len() as f64).round() as usize);
@@ -75,7 +80,11 @@ impl Splits {
         }
         let longest = weights_by_class.iter().map(Vec::len).max().unwrap_or(0);
         let mut weights: Vec<u32> = (0..longest)
-            .flat_map(|place| weights_by_class.iter().filter_map(move |class| class.get(place).copied()))
+            .flat_map(|place| {
+                weights_by_class
+                    .iter()
+                    .filter_map(move |class| class.get(place).copied())
+            })
             .collect();
         if calibration_images == 0 || calibration_images > weights.len() {
             return Err(DataError::Split(format!(

@@ -35,7 +35,11 @@ impl Normalisation {
         let moments = sums.iter().map(|&(sum, squares)| {
             let mean = sum as f64 / count;
             let variance = squares as f64 / count - mean * mean;
-            let deviation = if variance > 1e-9 { variance.sqrt() } else { 1.0 };
+            let deviation = if variance > 1e-9 {
+                variance.sqrt()
+            } else {
+                1.0
+            };
             (mean as f32, deviation as f32)
         });
         let (mean, standard_deviation) = moments.unzip();
@@ -57,7 +61,9 @@ impl Normalisation {
             )));
         }
         let row = |channel: usize| {
-            std::array::from_fn(|byte| (byte as f32 - self.mean[channel]) / self.standard_deviation[channel])
+            std::array::from_fn(|byte| {
+                (byte as f32 - self.mean[channel]) / self.standard_deviation[channel]
+            })
         };
         Ok((0..channels).map(row).collect())
     }
@@ -133,14 +139,20 @@ impl Augmentation {
     ) {
         for row in 0..height {
             let line = &mut output[row * width..(row + 1) * width];
-            let source_row = (row + placement.row).checked_sub(self.padding).filter(|&source| source < height);
+            let source_row = (row + placement.row)
+                .checked_sub(self.padding)
+                .filter(|&source| source < height);
             let Some(source_row) = source_row else {
                 line.fill(table[0]);
                 continue;
             };
             let source = &pixels[source_row * width..(source_row + 1) * width];
             for (column, value) in line.iter_mut().enumerate() {
-                let column = if placement.mirrored { width - 1 - column } else { column };
+                let column = if placement.mirrored {
+                    width - 1 - column
+                } else {
+                    column
+                };
                 let pixel = (column + placement.column)
                     .checked_sub(self.padding)
                     .and_then(|place| source.get(place));
