@@ -40,22 +40,15 @@ fn advice(action: FileAction, source: &io::Error) -> &'static str {
         (FileAction::Read, io::ErrorKind::NotFound) => "check the path",
         (FileAction::Read, io::ErrorKind::PermissionDenied) => "make it readable for this user",
         (FileAction::Read, _) => "check that it is a whole, readable file",
-        (FileAction::Write, io::ErrorKind::NotFound) => {
-            "its folder does not exist: create it first"
-        }
-        (
-            FileAction::Write,
-            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem,
-        ) => {
+        (FileAction::Write, io::ErrorKind::NotFound) => "its folder does not exist: create it first",
+        (FileAction::Write, io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem) => {
             "its folder must be writable for this user: choose another folder or change its permissions"
         }
         (FileAction::Write, io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) => {
             "the disk is full: free some space or choose a folder on another disk; an earlier version of the file is \
              left as it was"
         }
-        (FileAction::Write, io::ErrorKind::IsADirectory) => {
-            "a folder stands in its place: choose another name"
-        }
+        (FileAction::Write, io::ErrorKind::IsADirectory) => "a folder stands in its place: choose another name",
         (FileAction::Write, _) => "an earlier version of the file is left as it was",
     }
 }
@@ -65,11 +58,7 @@ fn advice(action: FileAction, source: &io::Error) -> &'static str {
 /// # Errors
 /// [`FileError`] with the path.
 pub fn read(path: &Path) -> Result<Vec<u8>, FileError> {
-    fs::read(path).map_err(|source| FileError {
-        path: path.into(),
-        action: FileAction::Read,
-        source,
-    })
+    fs::read(path).map_err(|source| FileError { path: path.into(), action: FileAction::Read, source })
 }
 
 /// Writes `bytes` to `path` so that, whatever happens and whenever, the path holds the old contents or all of the new.
@@ -81,17 +70,10 @@ pub fn read(path: &Path) -> Result<Vec<u8>, FileError> {
 /// # Errors
 /// [`FileError`] names the path and says what to do.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
-    let failed = |source| FileError {
-        path: path.into(),
-        action: FileAction::Write,
-        source,
-    };
-    let name = path.file_name().ok_or_else(|| {
-        failed(io::Error::new(
-            io::ErrorKind::InvalidInput,
-            "the path has no file name",
-        ))
-    })?;
+    let failed = |source| FileError { path: path.into(), action: FileAction::Write, source };
+    let name = path
+        .file_name()
+        .ok_or_else(|| failed(io::Error::new(io::ErrorKind::InvalidInput, "the path has no file name")))?;
     if path.is_dir() {
         return Err(failed(io::ErrorKind::IsADirectory.into()));
     }
@@ -101,11 +83,7 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
     };
     static NUMBER: AtomicU64 = AtomicU64::new(0);
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-    let temporary = folder.join(format!(
-        ".{}.{}.{number}.tmp",
-        name.to_string_lossy(),
-        std::process::id()
-    ));
+    let temporary = folder.join(format!(".{}.{}.{number}.tmp", name.to_string_lossy(), std::process::id()));
     let written = write_flushed(&temporary, bytes).and_then(|()| fs::rename(&temporary, path));
     if let Err(source) = written {
         // The first failure is the one to report; a temporary file that cannot be removed does no harm.
@@ -126,14 +104,7 @@ fn write_flushed(path: &Path, bytes: &[u8]) -> io::Result<()> {
 fn flush_folder(folder: &Path) -> io::Result<()> {
     match File::open(folder).and_then(|folder| folder.sync_all()) {
         // Some file systems (network, FUSE) cannot flush a folder, and the file stands all the same.
-        Err(error)
-            if matches!(
-                error.kind(),
-                io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported
-            ) =>
-        {
-            Ok(())
-        }
+        Err(error) if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) => Ok(()),
         result => result,
     }
 }
@@ -157,10 +128,7 @@ mod tests {
 
         let nowhere = folder.path().join("none").join("a.json");
         let message = write_atomically(&nowhere, b"").unwrap_err().to_string();
-        assert!(
-            message.contains("a.json") && message.contains("create it"),
-            "{message}"
-        );
+        assert!(message.contains("a.json") && message.contains("create it"), "{message}");
         let taken = folder.path().join("folder");
         fs::create_dir(&taken).unwrap();
         let message = write_atomically(&taken, b"").unwrap_err().to_string();

@@ -15,17 +15,13 @@ const TEST_FILE: &str = "test_batch.bin";
 
 /// Whether a folder with these file names is meant to be CIFAR-10 binary.
 pub(super) fn recognises(names: &[String]) -> bool {
-    names
-        .iter()
-        .any(|name| name == TEST_FILE || is_training_file(name))
+    names.iter().any(|name| name == TEST_FILE || is_training_file(name))
 }
 
 fn is_training_file(name: &str) -> bool {
     name.strip_prefix("data_batch_")
         .and_then(|rest| rest.strip_suffix(".bin"))
-        .is_some_and(|number| {
-            !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
-        })
+        .is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 /// Loads the training files in the order of their numbers, and the test file.
@@ -39,32 +35,21 @@ pub(super) fn load(folder: &Path, names: &[String]) -> Result<Dataset, DataError
             expected: "CIFAR-10 needs at least one training file data_batch_<number>.bin".into(),
         });
     }
-    let mut train = Images {
-        pixels: Vec::new(),
-        labels: Vec::new(),
-    };
+    let mut train = Images { pixels: Vec::new(), labels: Vec::new() };
     for name in training {
         append(&folder.join(name), &mut train)?;
     }
-    let mut test = Images {
-        pixels: Vec::new(),
-        labels: Vec::new(),
-    };
+    let mut test = Images { pixels: Vec::new(), labels: Vec::new() };
     append(&folder.join(TEST_FILE), &mut test)?;
     Ok(Dataset::assemble("cifar10", SHAPE, CLASSES, train, test))
 }
 
 fn append(path: &Path, images: &mut Images) -> Result<(), DataError> {
     let bytes = std::fs::read(path).map_err(|source| match source.kind() {
-        std::io::ErrorKind::NotFound => DataError::Missing {
-            path: path.into(),
-            expected: "CIFAR-10 binary keeps its test images here".into(),
-        },
-        _ => DataError::Read {
-            path: path.into(),
-            offset: 0,
-            source,
-        },
+        std::io::ErrorKind::NotFound => {
+            DataError::Missing { path: path.into(), expected: "CIFAR-10 binary keeps its test images here".into() }
+        }
+        _ => DataError::Read { path: path.into(), offset: 0, source },
     })?;
     if bytes.is_empty() {
         return Err(DataError::Truncated {
@@ -90,12 +75,7 @@ fn append(path: &Path, images: &mut Images) -> Result<(), DataError> {
         }
         let label = record[0];
         if usize::from(label) >= CLASSES {
-            return Err(DataError::LabelOutOfRange {
-                path: path.into(),
-                offset,
-                label,
-                classes: CLASSES,
-            });
+            return Err(DataError::LabelOutOfRange { path: path.into(), offset, label, classes: CLASSES });
         }
         images.labels.push(label);
         images.pixels.extend_from_slice(&record[1..]);

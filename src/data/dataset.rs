@@ -65,15 +65,9 @@ impl Dataset {
         let metadata = std::fs::metadata(path).map_err(|source| match source.kind() {
             std::io::ErrorKind::NotFound => DataError::Missing {
                 path: path.into(),
-                expected:
-                    "give the folder of a dataset, or leave --data out for the bundled digits"
-                        .into(),
+                expected: "give the folder of a dataset, or leave --data out for the bundled digits".into(),
             },
-            _ => DataError::Read {
-                path: path.into(),
-                offset: 0,
-                source,
-            },
+            _ => DataError::Read { path: path.into(), offset: 0, source },
         })?;
         if !metadata.is_dir() {
             return Err(DataError::UnknownLayout {
@@ -91,10 +85,7 @@ impl Dataset {
                 None => "an empty folder".into(),
                 Some(first) => format!("a folder of {} entries, such as {first}", names.len()),
             };
-            Err(DataError::UnknownLayout {
-                path: path.into(),
-                found,
-            })
+            Err(DataError::UnknownLayout { path: path.into(), found })
         }
     }
 
@@ -104,50 +95,24 @@ impl Dataset {
     }
 
     /// Puts a dataset together and hashes it. `shape` is channels, height, width.
-    pub(super) fn assemble(
-        name: &str,
-        shape: [usize; 3],
-        classes: usize,
-        train: Images,
-        test: Images,
-    ) -> Self {
+    pub(super) fn assemble(name: &str, shape: [usize; 3], classes: usize, train: Images, test: Images) -> Self {
         let mut hash = Sha256::new();
-        for extent in shape
-            .into_iter()
-            .chain([classes, train.count(), test.count()])
-        {
+        for extent in shape.into_iter().chain([classes, train.count(), test.count()]) {
             hash.update((extent as u64).to_le_bytes());
         }
         for part in [&train, &test] {
             hash.update(&part.pixels);
             hash.update(&part.labels);
         }
-        let sha256 = hash
-            .finalize()
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+        let sha256 = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
         let [channels, height, width] = shape;
-        Self {
-            name: name.into(),
-            channels,
-            height,
-            width,
-            classes,
-            train,
-            test,
-            sha256,
-        }
+        Self { name: name.into(), channels, height, width, classes, train, test, sha256 }
     }
 }
 
 /// The names in a folder, sorted. Names that are not UTF-8 are no dataset's and are left out.
 fn file_names(path: &Path) -> Result<Vec<String>, DataError> {
-    let failed = |source| DataError::Read {
-        path: path.into(),
-        offset: 0,
-        source,
-    };
+    let failed = |source| DataError::Read { path: path.into(), offset: 0, source };
     let mut names = Vec::new();
     for entry in std::fs::read_dir(path).map_err(failed)? {
         if let Ok(name) = entry.map_err(failed)?.file_name().into_string() {

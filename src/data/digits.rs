@@ -22,29 +22,18 @@ const HELD_OUT_EVERY: usize = 5;
 pub fn load() -> Result<Dataset, DataError> {
     let path = Path::new("digits.csv.gz (bundled)");
     let mut text = Vec::new();
-    flate2::read::GzDecoder::new(DIGITS)
-        .read_to_end(&mut text)
-        .map_err(|source| DataError::Read {
-            path: path.into(),
-            offset: text.len() as u64,
-            source,
-        })?;
+    flate2::read::GzDecoder::new(DIGITS).read_to_end(&mut text).map_err(|source| DataError::Read {
+        path: path.into(),
+        offset: text.len() as u64,
+        source,
+    })?;
     let (train, test) = parse(path, &text)?;
-    Ok(Dataset::assemble(
-        "digits",
-        [1, SIDE, SIDE],
-        CLASSES,
-        train,
-        test,
-    ))
+    Ok(Dataset::assemble("digits", [1, SIDE, SIDE], CLASSES, train, test))
 }
 
 /// Reads lines of 64 pixels and a label, separated by commas, into (train, test).
 fn parse(path: &Path, text: &[u8]) -> Result<(Images, Images), DataError> {
-    let empty = || Images {
-        pixels: Vec::new(),
-        labels: Vec::new(),
-    };
+    let empty = || Images { pixels: Vec::new(), labels: Vec::new() };
     let (mut train, mut test) = (empty(), empty());
     let mut seen = [0usize; CLASSES];
     let mut offset = 0;
@@ -65,11 +54,7 @@ fn parse(path: &Path, text: &[u8]) -> Result<(Images, Images), DataError> {
             });
         }
         let number = &mut seen[usize::from(label)];
-        let part = if *number % HELD_OUT_EVERY == HELD_OUT_EVERY - 1 {
-            &mut test
-        } else {
-            &mut train
-        };
+        let part = if *number % HELD_OUT_EVERY == HELD_OUT_EVERY - 1 { &mut test } else { &mut train };
         *number += 1;
         part.pixels.extend_from_slice(pixels);
         part.labels.push(label);
@@ -90,12 +75,7 @@ fn parse_line(path: &Path, start: usize, line: &[u8]) -> Result<[u8; SIDE * SIDE
             .ok()
             .and_then(|text| text.parse::<u8>().ok())
             .filter(|&value| value <= LARGEST_PIXEL)
-            .ok_or_else(|| {
-                malformed(
-                    offset,
-                    format!("expected a whole number from 0 to {LARGEST_PIXEL}"),
-                )
-            })?;
+            .ok_or_else(|| malformed(offset, format!("expected a whole number from 0 to {LARGEST_PIXEL}")))?;
         if let Some(place) = values.get_mut(count) {
             *place = value;
         }
@@ -103,10 +83,7 @@ fn parse_line(path: &Path, start: usize, line: &[u8]) -> Result<[u8; SIDE * SIDE
         offset += field.len() + 1;
     }
     if count != values.len() {
-        return Err(malformed(
-            start,
-            format!("the line has {count} values, expected {}", values.len()),
-        ));
+        return Err(malformed(start, format!("the line has {count} values, expected {}", values.len())));
     }
     Ok(values)
 }
@@ -118,18 +95,10 @@ mod tests {
     #[test]
     fn a_bad_value_is_named_by_its_byte() {
         let good = format!("{}3\n", "1,".repeat(64));
-        assert_eq!(
-            parse(Path::new("x"), good.as_bytes()).unwrap().0.labels,
-            [3]
-        );
+        assert_eq!(parse(Path::new("x"), good.as_bytes()).unwrap().0.labels, [3]);
         let bad = format!("{good}{}17,{}3\n", "1,".repeat(10), "1,".repeat(53));
-        let message = parse(Path::new("x"), bad.as_bytes())
-            .unwrap_err()
-            .to_string();
-        assert!(
-            message.starts_with(&format!("x: byte {}:", good.len() + 20)),
-            "{message}"
-        );
+        let message = parse(Path::new("x"), bad.as_bytes()).unwrap_err().to_string();
+        assert!(message.starts_with(&format!("x: byte {}:", good.len() + 20)), "{message}");
         let short = parse(Path::new("x"), b"1,2,3\n").unwrap_err().to_string();
         assert!(short.contains("has 3 values"), "{short}");
     }

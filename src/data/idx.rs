@@ -27,19 +27,13 @@ const FILES: [[&str; 2]; 4] = [
 
 /// Whether a folder with these file names is meant to be MNIST or Fashion-MNIST.
 pub(super) fn recognises(names: &[String]) -> bool {
-    FILES
-        .iter()
-        .any(|spellings| find(names, spellings).is_some())
+    FILES.iter().any(|spellings| find(names, spellings).is_some())
 }
 
 /// The name under which a file stands in the folder: plain before gzipped.
 fn find<'a>(names: &'a [String], spellings: &[&str; 2]) -> Option<&'a String> {
     ["", ".gz"].iter().find_map(|ending| {
-        spellings.iter().find_map(|spelling| {
-            names
-                .iter()
-                .find(|name| name.strip_suffix(ending) == Some(spelling))
-        })
+        spellings.iter().find_map(|spelling| names.iter().find(|name| name.strip_suffix(ending) == Some(spelling)))
     })
 }
 
@@ -69,23 +63,9 @@ pub(super) fn load(folder: &Path, names: &[String]) -> Result<Dataset, DataError
         });
     }
     let absolute = std::path::absolute(folder).unwrap_or_else(|_| folder.into());
-    let name = if absolute
-        .to_string_lossy()
-        .to_lowercase()
-        .contains("fashion")
-    {
-        "fashion-mnist"
-    } else {
-        "mnist"
-    };
+    let name = if absolute.to_string_lossy().to_lowercase().contains("fashion") { "fashion-mnist" } else { "mnist" };
     let [height, width] = train_shape.map(|side| side as usize);
-    Ok(Dataset::assemble(
-        name,
-        [1, height, width],
-        CLASSES,
-        train,
-        test,
-    ))
+    Ok(Dataset::assemble(name, [1, height, width], CLASSES, train, test))
 }
 
 fn load_part(images_path: &Path, labels_path: &Path) -> Result<(Images, [u32; 2]), DataError> {
@@ -95,17 +75,10 @@ fn load_part(images_path: &Path, labels_path: &Path) -> Result<(Images, [u32; 2]
         return Err(DataError::Malformed {
             path: labels_path.into(),
             offset: 4,
-            reason: format!(
-                "{count} labels, but {} holds {} images",
-                images_path.display(),
-                extents[0]
-            ),
+            reason: format!("{count} labels, but {} holds {} images", images_path.display(), extents[0]),
         });
     }
-    if let Some(place) = labels
-        .iter()
-        .position(|&label| usize::from(label) >= CLASSES)
-    {
+    if let Some(place) = labels.iter().position(|&label| usize::from(label) >= CLASSES) {
         return Err(DataError::LabelOutOfRange {
             path: labels_path.into(),
             offset: 8 + place as u64,
@@ -117,15 +90,8 @@ fn load_part(images_path: &Path, labels_path: &Path) -> Result<(Images, [u32; 2]
 }
 
 /// Reads the extents and the bytes of an IDX file of `DIMENSIONS` dimensions.
-fn read<const DIMENSIONS: usize>(
-    path: &Path,
-    magic: u32,
-) -> Result<([u32; DIMENSIONS], Vec<u8>), DataError> {
-    let file = File::open(path).map_err(|source| DataError::Read {
-        path: path.into(),
-        offset: 0,
-        source,
-    })?;
+fn read<const DIMENSIONS: usize>(path: &Path, magic: u32) -> Result<([u32; DIMENSIONS], Vec<u8>), DataError> {
+    let file = File::open(path).map_err(|source| DataError::Read { path: path.into(), offset: 0, source })?;
     let mut reader: Box<dyn Read> = if path.extension().is_some_and(|ending| ending == "gz") {
         Box::new(flate2::bufread::MultiGzDecoder::new(BufReader::new(file)))
     } else {
@@ -133,19 +99,10 @@ fn read<const DIMENSIONS: usize>(
     };
     let header_size = 4 + 4 * DIMENSIONS as u64;
     let header = read_up_to(path, &mut reader, 0, header_size)?;
-    let words: Vec<u32> = header
-        .as_chunks()
-        .0
-        .iter()
-        .map(|&word| u32::from_be_bytes(word))
-        .collect();
+    let words: Vec<u32> = header.as_chunks().0.iter().map(|&word| u32::from_be_bytes(word)).collect();
     // A wrong magic number says more than a short header, so it is looked at first.
     if let Some(&found) = words.first().filter(|&&found| found != magic) {
-        return Err(DataError::WrongMagic {
-            path: path.into(),
-            expected: magic,
-            found,
-        });
+        return Err(DataError::WrongMagic { path: path.into(), expected: magic, found });
     }
     let truncated = |offset, what, expected, found: usize| DataError::Truncated {
         path: path.into(),
@@ -159,28 +116,18 @@ fn read<const DIMENSIONS: usize>(
     }
     let mut extents = [0; DIMENSIONS];
     extents.copy_from_slice(&words[1..]);
-    if let Some(axis) =
-        (0..DIMENSIONS).find(|&axis| extents[axis] == 0 || axis > 0 && extents[axis] > LARGEST_SIDE)
-    {
+    if let Some(axis) = (0..DIMENSIONS).find(|&axis| extents[axis] == 0 || axis > 0 && extents[axis] > LARGEST_SIDE) {
         return Err(DataError::Malformed {
             path: path.into(),
             offset: 4 + 4 * axis as u64,
-            reason: format!(
-                "extent {} of dimension {axis} makes no dataset",
-                extents[axis]
-            ),
+            reason: format!("extent {} of dimension {axis} makes no dataset", extents[axis]),
         });
     }
     // At most 2^32 x 2^12 x 2^12: no overflow.
     let expected: u64 = extents.iter().map(|&extent| u64::from(extent)).product();
     let bytes = read_up_to(path, &mut reader, header_size, expected + 1)?;
     if (bytes.len() as u64) < expected {
-        return Err(truncated(
-            header_size,
-            "the contents",
-            expected,
-            bytes.len(),
-        ));
+        return Err(truncated(header_size, "the contents", expected, bytes.len()));
     }
     if bytes.len() as u64 > expected {
         return Err(DataError::Malformed {
@@ -193,20 +140,12 @@ fn read<const DIMENSIONS: usize>(
 }
 
 /// Reads at most `limit` bytes; memory grows with what is really there, not with what a header claims.
-fn read_up_to(
-    path: &Path,
-    reader: &mut dyn Read,
-    offset: u64,
-    limit: u64,
-) -> Result<Vec<u8>, DataError> {
+fn read_up_to(path: &Path, reader: &mut dyn Read, offset: u64, limit: u64) -> Result<Vec<u8>, DataError> {
     let mut bytes = Vec::new();
-    reader
-        .take(limit)
-        .read_to_end(&mut bytes)
-        .map_err(|source| DataError::Read {
-            path: path.into(),
-            offset: offset + bytes.len() as u64,
-            source,
-        })?;
+    reader.take(limit).read_to_end(&mut bytes).map_err(|source| DataError::Read {
+        path: path.into(),
+        offset: offset + bytes.len() as u64,
+        source,
+    })?;
     Ok(bytes)
 }

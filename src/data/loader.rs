@@ -57,8 +57,7 @@ impl BatchLoader {
         }
         let indices = splits.indices(split);
         let count = split.images(dataset).count();
-        if batch == 0 || indices.is_empty() || indices.iter().any(|&index| index as usize >= count)
-        {
+        if batch == 0 || indices.is_empty() || indices.iter().any(|&index| index as usize >= count) {
             return Err(DataError::Loader(format!(
                 "a batch of {batch} from a split of {} images, of {count} images in {}",
                 indices.len(),
@@ -88,15 +87,7 @@ impl BatchLoader {
         batch: usize,
         normalisation: &Normalisation,
     ) -> Result<Self, DataError> {
-        let mut loader = Self::training(
-            dataset,
-            splits,
-            split,
-            batch,
-            normalisation,
-            Augmentation::NONE,
-            0,
-        )?;
+        let mut loader = Self::training(dataset, splits, split, batch, normalisation, Augmentation::NONE, 0)?;
         loader.order = Order::Sequential;
         Ok(loader)
     }
@@ -125,9 +116,7 @@ impl BatchLoader {
     /// last batch of the pass (whose other rows repeat the first images and do not count), 0 after it.
     pub fn rows(&self, t: u64) -> usize {
         let start = t.saturating_mul(self.batch as u64);
-        (self.indices.len() as u64)
-            .saturating_sub(start)
-            .min(self.batch as u64) as usize
+        (self.indices.len() as u64).saturating_sub(start).min(self.batch as u64) as usize
     }
 
     /// The index, in the split's part of the dataset, of row `row` of batch `t`.
@@ -159,12 +148,9 @@ impl BatchLoader {
             let index = self.index_at(position) as usize;
             let placement = self.augmentation.place(&self.philox, self.split, position);
             let pixels = &source.pixels[index * size..(index + 1) * size];
-            let planes = output
-                .chunks_exact_mut(plane)
-                .zip(pixels.chunks_exact(plane));
+            let planes = output.chunks_exact_mut(plane).zip(pixels.chunks_exact(plane));
             for (table, (output, pixels)) in self.table.iter().zip(planes) {
-                self.augmentation
-                    .write_plane(placement, [height, width], pixels, table, output);
+                self.augmentation.write_plane(placement, [height, width], pixels, table, output);
             }
             *label = u32::from(source.labels[index]);
         }

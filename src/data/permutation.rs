@@ -23,13 +23,7 @@ impl Permutation {
     /// The shuffle number `number` (an epoch, a class) of `domain` (see [`super::philox::domain`]).
     pub fn new(philox: Philox, domain: u32, number: u64, length: u32) -> Self {
         let bits = u32::BITS - length.saturating_sub(1).leading_zeros();
-        Self {
-            philox,
-            domain,
-            number,
-            length,
-            half_bits: bits.div_ceil(2).max(2),
-        }
+        Self { philox, domain, number, length, half_bits: bits.div_ceil(2).max(2) }
     }
 
     /// Where element `index` of `0..length` goes. An index past the end is taken modulo the length; 0 if that is 0.
@@ -49,12 +43,8 @@ impl Permutation {
         let (mut left, mut right) = (value >> self.half_bits & mask, value & mask);
         for round in 0..ROUNDS {
             // half_bits is at most 16, so that the round fits above the half.
-            let words = self.philox.words([
-                right | round << 16,
-                self.number as u32,
-                (self.number >> 32) as u32,
-                self.domain,
-            ]);
+            let words =
+                self.philox.words([right | round << 16, self.number as u32, (self.number >> 32) as u32, self.domain]);
             (left, right) = (right, left ^ words[0] & mask);
         }
         left << self.half_bits | right
@@ -92,10 +82,7 @@ mod tests {
         }
         let expected = shuffles as f64 / f64::from(length);
         for row in counts {
-            let squared: f64 = row
-                .iter()
-                .map(|&count| (f64::from(count) - expected).powi(2) / expected)
-                .sum();
+            let squared: f64 = row.iter().map(|&count| (f64::from(count) - expected).powi(2) / expected).sum();
             assert!(squared < 33.7, "chi-squared {squared}: {row:?}");
         }
     }

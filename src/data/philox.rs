@@ -30,9 +30,7 @@ pub struct Philox {
 impl Philox {
     /// The generator of `seed`: the low half of the seed is key word 0, the high half key word 1.
     pub fn new(seed: u64) -> Self {
-        Self {
-            key: [seed as u32, (seed >> 32) as u32],
-        }
+        Self { key: [seed as u32, (seed >> 32) as u32] }
     }
 
     /// Four random words, a bijection of the four counter words.
@@ -74,15 +72,9 @@ mod tests {
     #[test]
     fn known_answers() {
         let zero = Philox { key: [0; 2] };
-        assert_eq!(
-            zero.words([0; 4]),
-            [0x6627_e8d5, 0xe169_c58d, 0xbc57_ac4c, 0x9b00_dbd8]
-        );
+        assert_eq!(zero.words([0; 4]), [0x6627_e8d5, 0xe169_c58d, 0xbc57_ac4c, 0x9b00_dbd8]);
         let ones = Philox::new(u64::MAX);
-        assert_eq!(
-            ones.words([u32::MAX; 4]),
-            [0x408f_276d, 0x41c8_3b0e, 0xa20b_c7c6, 0x6d54_51fd]
-        );
+        assert_eq!(ones.words([u32::MAX; 4]), [0x408f_276d, 0x41c8_3b0e, 0xa20b_c7c6, 0x6d54_51fd]);
         let digits = Philox::new(0x299f_31d0_a409_3822);
         assert_eq!(
             digits.words([0x243f_6a88, 0x85a3_08d3, 0x1319_8a2e, 0x0370_7344]),

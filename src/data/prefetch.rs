@@ -22,10 +22,7 @@ pub struct Batch {
 impl Batch {
     /// A buffer of the size that `loader` fills, all zero.
     pub fn of(loader: &BatchLoader) -> Self {
-        Self {
-            images: vec![0.0; loader.image_values()],
-            labels: vec![0; loader.batch()],
-        }
+        Self { images: vec![0.0; loader.image_values()], labels: vec![0; loader.batch()] }
     }
 }
 
@@ -69,11 +66,7 @@ impl Prefetcher {
         let (filled_sender, filled) = sync_channel::<Filled>(buffers);
         let (used, used_receiver) = sync_channel::<StepBatches>(buffers);
         for _ in 0..buffers {
-            let buffer = StepBatches {
-                step: first,
-                lower: Batch::of(&lower),
-                upper: Batch::of(&upper),
-            };
+            let buffer = StepBatches { step: first, lower: Batch::of(&lower), upper: Batch::of(&upper) };
             // The channel holds all buffers and its receiver is in scope: this neither blocks nor fails.
             if used.send(buffer).is_err() {
                 break;
@@ -97,12 +90,7 @@ impl Prefetcher {
             .name("parnas batches".into())
             .spawn(work)
             .map_err(|error| DataError::Loader(format!("no thread to prefetch on: {error}")))?;
-        Ok(Self {
-            filled: Some(filled),
-            used: Some(used),
-            current: None,
-            worker: Some(worker),
-        })
+        Ok(Self { filled: Some(filled), used: Some(used), current: None, worker: Some(worker) })
     }
 
     /// The batches of the next step, waiting for them where they are not ready. They stay valid until the next call.

@@ -43,12 +43,7 @@ impl Splits {
     /// # Errors
     /// [`DataError::Split`] where the portion is not strictly between 0 and 1, a split would be empty, or there are
     /// fewer weights images than calibration asks for.
-    pub fn new(
-        dataset: &Dataset,
-        train_portion: f64,
-        calibration_images: usize,
-        seed: u64,
-    ) -> Result<Self, DataError> {
+    pub fn new(dataset: &Dataset, train_portion: f64, calibration_images: usize, seed: u64) -> Result<Self, DataError> {
         if !(train_portion > 0.0 && train_portion < 1.0) {
             return Err(DataError::Split(format!(
                 "the training portion must lie between 0 and 1, both excluded, and is {train_portion}"
@@ -66,12 +61,7 @@ impl Splits {
         let philox = Philox::new(seed);
         let (mut weights_by_class, mut architecture) = (Vec::new(), Vec::new());
         for (class, images) in classes.iter().enumerate() {
-            let order = Permutation::new(
-                philox,
-                domain(Use::Split, 0),
-                class as u64,
-                images.len() as u32,
-            );
+            let order = Permutation::new(philox, domain(Use::Split, 0), class as u64, images.len() as u32);
             let shuffled = (0..images.len() as u32).map(|place| images[order.at(place) as usize]);
             let mut shuffled: Vec<u32> = shuffled.collect();
             let rest = shuffled.split_off((train_portion * images.len() as f64).round() as usize);
@@ -80,11 +70,7 @@ impl Splits {
         }
         let longest = weights_by_class.iter().map(Vec::len).max().unwrap_or(0);
         let mut weights: Vec<u32> = (0..longest)
-            .flat_map(|place| {
-                weights_by_class
-                    .iter()
-                    .filter_map(move |class| class.get(place).copied())
-            })
+            .flat_map(|place| weights_by_class.iter().filter_map(move |class| class.get(place).copied()))
             .collect();
         if calibration_images == 0 || calibration_images > weights.len() {
             return Err(DataError::Split(format!(
@@ -110,12 +96,7 @@ impl Splits {
                 )));
             }
         }
-        Ok(Self {
-            weights,
-            architecture,
-            calibration,
-            held_out,
-        })
+        Ok(Self { weights, architecture, calibration, held_out })
     }
 
     /// The indices of a split, ascending.

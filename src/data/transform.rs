@@ -35,18 +35,11 @@ impl Normalisation {
         let moments = sums.iter().map(|&(sum, squares)| {
             let mean = sum as f64 / count;
             let variance = squares as f64 / count - mean * mean;
-            let deviation = if variance > 1e-9 {
-                variance.sqrt()
-            } else {
-                1.0
-            };
+            let deviation = if variance > 1e-9 { variance.sqrt() } else { 1.0 };
             (mean as f32, deviation as f32)
         });
         let (mean, standard_deviation) = moments.unzip();
-        Self {
-            mean,
-            standard_deviation,
-        }
+        Self { mean, standard_deviation }
     }
 
     /// What each byte becomes, `[channels][256]`.
@@ -61,9 +54,7 @@ impl Normalisation {
             )));
         }
         let row = |channel: usize| {
-            std::array::from_fn(|byte| {
-                (byte as f32 - self.mean[channel]) / self.standard_deviation[channel]
-            })
+            std::array::from_fn(|byte| (byte as f32 - self.mean[channel]) / self.standard_deviation[channel])
         };
         Ok((0..channels).map(row).collect())
     }
@@ -88,10 +79,7 @@ pub(super) struct Placement {
 
 impl Augmentation {
     /// Images as they are.
-    pub const NONE: Self = Self {
-        padding: 0,
-        flip: false,
-    };
+    pub const NONE: Self = Self { padding: 0, flip: false };
 
     /// What is usual for a dataset: CIFAR-10 padding 4 and flip (modnas, `_data_transforms_cifar10`), Fashion-MNIST
     /// padding 2 and flip, MNIST padding 2, digits padding 1. Digits are never mirrored: they would change meaning.
@@ -108,18 +96,9 @@ impl Augmentation {
     /// The crop of the image at `position` of the endless sequence of images that a split yields.
     pub(super) fn place(self, philox: &Philox, split: Split, position: u64) -> Placement {
         if self == Self::NONE {
-            return Placement {
-                row: 0,
-                column: 0,
-                mirrored: false,
-            };
+            return Placement { row: 0, column: 0, mirrored: false };
         }
-        let words = philox.words([
-            position as u32,
-            (position >> 32) as u32,
-            0,
-            domain(Use::Augmentation, split as u8),
-        ]);
+        let words = philox.words([position as u32, (position >> 32) as u32, 0, domain(Use::Augmentation, split as u8)]);
         let extent = 2 * self.padding as u32 + 1;
         Placement {
             row: below(words[0], extent) as usize,
@@ -139,23 +118,15 @@ impl Augmentation {
     ) {
         for row in 0..height {
             let line = &mut output[row * width..(row + 1) * width];
-            let source_row = (row + placement.row)
-                .checked_sub(self.padding)
-                .filter(|&source| source < height);
+            let source_row = (row + placement.row).checked_sub(self.padding).filter(|&source| source < height);
             let Some(source_row) = source_row else {
                 line.fill(table[0]);
                 continue;
             };
             let source = &pixels[source_row * width..(source_row + 1) * width];
             for (column, value) in line.iter_mut().enumerate() {
-                let column = if placement.mirrored {
-                    width - 1 - column
-                } else {
-                    column
-                };
-                let pixel = (column + placement.column)
-                    .checked_sub(self.padding)
-                    .and_then(|place| source.get(place));
+                let column = if placement.mirrored { width - 1 - column } else { column };
+                let pixel = (column + placement.column).checked_sub(self.padding).and_then(|place| source.get(place));
                 *value = table[usize::from(pixel.copied().unwrap_or(0))];
             }
         }
@@ -170,17 +141,10 @@ mod tests {
     fn a_corner_crop_and_a_mirror() {
         let table: [f32; 256] = std::array::from_fn(|byte| byte as f32);
         let pixels = [1, 2, 3, 4, 5, 6];
-        let augmentation = Augmentation {
-            padding: 1,
-            flip: true,
-        };
+        let augmentation = Augmentation { padding: 1, flip: true };
         let mut output = [0.0; 6];
         let mut write = |row, column, mirrored| {
-            let placement = Placement {
-                row,
-                column,
-                mirrored,
-            };
+            let placement = Placement { row, column, mirrored };
             augmentation.write_plane(placement, [2, 3], &pixels, &table, &mut output);
             output
         };

@@ -129,11 +129,7 @@ pub enum MeasurementError {
 
 impl MeasurementFile {
     /// A file of this version, this machine and this moment.
-    pub fn new(
-        expected: Expected<'_>,
-        reference_architectures: Vec<String>,
-        profiles: Vec<DeviceProfile>,
-    ) -> Self {
+    pub fn new(expected: Expected<'_>, reference_architectures: Vec<String>, profiles: Vec<DeviceProfile>) -> Self {
         Self {
             schema: SCHEMA.into(),
             space: expected.space.into(),
@@ -155,10 +151,8 @@ impl MeasurementFile {
     /// [`MeasurementError`], always with the file and, where there is one, the key.
     pub fn read(path: &Path, expected: Expected<'_>) -> Result<Self, MeasurementError> {
         let bytes = files::read(path)?;
-        let syntax = |error: serde_json::Error| MeasurementError::Syntax {
-            path: path.into(),
-            reason: error.to_string(),
-        };
+        let syntax =
+            |error: serde_json::Error| MeasurementError::Syntax { path: path.into(), reason: error.to_string() };
         let value: Value = serde_json::from_slice(&bytes).map_err(syntax)?;
         match value.get("schema") {
             Some(Value::String(schema)) if schema == SCHEMA => {}
@@ -171,10 +165,9 @@ impl MeasurementFile {
         }
         // From the text again, not from the value: the error then has a line and a column.
         let file: Self = serde_json::from_slice(&bytes).map_err(syntax)?;
-        for (key, found, wanted) in [
-            ("space", &file.space, expected.space),
-            ("space_hash", &file.space_hash, expected.space_hash),
-        ] {
+        for (key, found, wanted) in
+            [("space", &file.space, expected.space), ("space_hash", &file.space_hash, expected.space_hash)]
+        {
             if found != wanted {
                 return Err(MeasurementError::Space {
                     path: path.into(),
@@ -184,15 +177,8 @@ impl MeasurementFile {
                 });
             }
         }
-        if let Some((key, found, wanted)) =
-            first_difference("network", &file.network, expected.network)
-        {
-            return Err(MeasurementError::Network {
-                path: path.into(),
-                key,
-                found,
-                expected: wanted,
-            });
+        if let Some((key, found, wanted)) = first_difference("network", &file.network, expected.network) {
+            return Err(MeasurementError::Network { path: path.into(), key, found, expected: wanted });
         }
         file.validate(path)?;
         Ok(file)
@@ -204,11 +190,8 @@ impl MeasurementFile {
     /// [`MeasurementError`]; a file that could not be read back is never written.
     pub fn write(&self, path: &Path) -> Result<(), MeasurementError> {
         self.validate(path)?;
-        let mut bytes =
-            serde_json::to_vec_pretty(self).map_err(|error| MeasurementError::Syntax {
-                path: path.into(),
-                reason: error.to_string(),
-            })?;
+        let mut bytes = serde_json::to_vec_pretty(self)
+            .map_err(|error| MeasurementError::Syntax { path: path.into(), reason: error.to_string() })?;
         bytes.push(b'\n');
         Ok(files::write_atomically(path, &bytes)?)
     }
@@ -221,11 +204,7 @@ impl MeasurementFile {
         if self.profiles.is_empty() {
             return Err(check.value("profiles", "there is no device".into()));
         }
-        check.once(
-            "profiles",
-            ".name",
-            self.profiles.iter().map(|profile| &profile.name),
-        )?;
+        check.once("profiles", ".name", self.profiles.iter().map(|profile| &profile.name))?;
         for (place, profile) in self.profiles.iter().enumerate() {
             check.profile(&format!("profiles[{place}]"), profile)?;
         }
@@ -240,21 +219,14 @@ struct Check<'a> {
 
 impl Check<'_> {
     fn value(&self, key: &str, reason: String) -> MeasurementError {
-        MeasurementError::Value {
-            path: self.path.into(),
-            key: key.into(),
-            reason,
-        }
+        MeasurementError::Value { path: self.path.into(), key: key.into(), reason }
     }
 
     fn ten(&self, key: &str, found: usize) -> Result<(), MeasurementError> {
         if found == REFERENCE_COUNT {
             return Ok(());
         }
-        Err(self.value(
-            key,
-            format!("{found} values, there must be {REFERENCE_COUNT}"),
-        ))
+        Err(self.value(key, format!("{found} values, there must be {REFERENCE_COUNT}")))
     }
 
     fn once<'a>(
@@ -281,10 +253,7 @@ impl Check<'_> {
 
     fn profile(&self, key: &str, profile: &DeviceProfile) -> Result<(), MeasurementError> {
         if !is_valid_name(&profile.name) {
-            let reason = format!(
-                "{:?} may only have the characters a-z 0-9 _ . -",
-                profile.name
-            );
+            let reason = format!("{:?} may only have the characters a-z 0-9 _ . -", profile.name);
             return Err(self.value(&format!("{key}.name"), reason));
         }
         if profile.batch == 0 {
@@ -320,18 +289,11 @@ impl Check<'_> {
     }
 
     fn sample(&self, key: &str, sample: &Sample) -> Result<(), MeasurementError> {
-        for (name, value) in [
-            ("p50", sample.p50),
-            ("p90", sample.p90),
-            ("p99", sample.p99),
-        ] {
+        for (name, value) in [("p50", sample.p50), ("p90", sample.p90), ("p99", sample.p99)] {
             self.positive(&format!("{key}.{name}"), value)?;
         }
         if sample.p50 > sample.p90 || sample.p90 > sample.p99 {
-            let reason = format!(
-                "p50 {}, p90 {}, p99 {} do not ascend",
-                sample.p50, sample.p90, sample.p99
-            );
+            let reason = format!("p50 {}, p90 {}, p99 {} do not ascend", sample.p50, sample.p90, sample.p99);
             return Err(self.value(key, reason));
         }
         if sample.repeats == 0 {
@@ -349,22 +311,15 @@ impl Check<'_> {
 }
 
 /// The first key, depth first, under which two values differ, with both values as text.
-fn first_difference(
-    key: &str,
-    found: &Value,
-    expected: &Value,
-) -> Option<(String, String, String)> {
+fn first_difference(key: &str, found: &Value, expected: &Value) -> Option<(String, String, String)> {
     if let (Value::Object(found), Value::Object(expected)) = (found, expected) {
-        let keys = found
-            .keys()
-            .chain(expected.keys().filter(|name| !found.contains_key(*name)));
+        let keys = found.keys().chain(expected.keys().filter(|name| !found.contains_key(*name)));
         for name in keys {
             let key = format!("{key}.{name}");
             let difference = match (found.get(name), expected.get(name)) {
                 (Some(found), Some(expected)) => first_difference(&key, found, expected),
                 (found, expected) => {
-                    let text =
-                        |value: Option<&Value>| value.map_or("nothing".into(), Value::to_string);
+                    let text = |value: Option<&Value>| value.map_or("nothing".into(), Value::to_string);
                     Some((key, text(found), text(expected)))
                 }
             };

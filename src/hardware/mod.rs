@@ -14,7 +14,5 @@ pub mod timing;
 
 pub use file::{Expected, MeasurementError, MeasurementFile, SCHEMA};
 pub use host::HostFacts;
-pub use profile::{
-    DeviceProfile, ObjectiveBlock, REFERENCE_COUNT, Sample, is_valid_name, profile_name,
-};
+pub use profile::{DeviceProfile, ObjectiveBlock, REFERENCE_COUNT, Sample, is_valid_name, profile_name};
 pub use table::{TableError, TableProfile, read_table};

@@ -84,17 +84,12 @@ pub struct DeviceProfile {
 impl DeviceProfile {
     /// The block of an objective.
     pub fn block(&self, objective: &str) -> Option<&ObjectiveBlock> {
-        self.objectives
-            .iter()
-            .find(|block| block.objective == objective)
+        self.objectives.iter().find(|block| block.objective == objective)
     }
 
     /// The raw reference values, one objective after another: `[objectives * 10]`, in their units.
     pub fn features(&self) -> Vec<f64> {
-        self.objectives
-            .iter()
-            .flat_map(|block| block.references.iter().copied())
-            .collect()
+        self.objectives.iter().flat_map(|block| block.references.iter().copied()).collect()
     }
 
     /// The features as a network takes them: `[objectives * 11]`.
@@ -130,11 +125,7 @@ fn name_part(text: &str) -> String {
     }
     // A leading dot would make a hidden file of `fronts/<device>.csv`.
     let trimmed = part.trim_end_matches('-').trim_start_matches('.');
-    if trimmed.is_empty() {
-        "unknown".into()
-    } else {
-        trimmed.into()
-    }
+    if trimmed.is_empty() { "unknown".into() } else { trimmed.into() }
 }
 
 /// Whether a name may stand for a device: characters `a-z 0-9 _ . -`, not empty, not starting with a dot.
@@ -143,9 +134,7 @@ fn name_part(text: &str) -> String {
 pub fn is_valid_name(name: &str) -> bool {
     !name.is_empty()
         && !name.starts_with('.')
-        && name.bytes().all(|byte| {
-            byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_.-".contains(&byte)
-        })
+        && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_.-".contains(&byte))
 }
 
 #[cfg(test)]
@@ -158,12 +147,7 @@ mod tests {
         assert_eq!(name, "llvmpipe-llvm-15.0.6-256-bits_vulkan_8");
         assert_eq!(profile_name("../ä", "", 1), "unknown_unknown_1");
         assert!(is_valid_name(&name) && is_valid_name("titan_rtx_256"));
-        assert!(
-            !is_valid_name("")
-                && !is_valid_name("A")
-                && !is_valid_name("a/b")
-                && !is_valid_name("..")
-        );
+        assert!(!is_valid_name("") && !is_valid_name("A") && !is_valid_name("a/b") && !is_valid_name(".."));
     }
 
     #[test]

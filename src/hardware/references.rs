@@ -8,8 +8,7 @@ use super::profile::REFERENCE_COUNT;
 /// The indices of the NAS-Bench-201 reference cells, in HELP's numbering of all 15,625 cells.
 ///
 /// Source: Lee et al., "HELP", NeurIPS 2021; the same in the released MODNAS. Index 1462 is all 3x3 convolutions.
-pub const NAS_BENCH_201_INDICES: [u32; REFERENCE_COUNT] =
-    [11982, 431, 55, 9, 14451, 8636, 9881, 13479, 6196, 1462];
+pub const NAS_BENCH_201_INDICES: [u32; REFERENCE_COUNT] = [11982, 431, 55, 9, 14451, 8636, 9881, 13479, 6196, 1462];
 
 /// The cells of [`NAS_BENCH_201_INDICES`], in the same order.
 pub const NAS_BENCH_201: [&str; REFERENCE_COUNT] = [
@@ -75,11 +74,7 @@ pub fn choose(
     let all: Vec<&Candidate> = [smallest, largest].into_iter().chain(pool).collect();
     let expected = smallest.encoding.len();
     for candidate in &all {
-        let finite = candidate
-            .encoding
-            .iter()
-            .filter(|value| value.is_finite())
-            .count();
+        let finite = candidate.encoding.iter().filter(|value| value.is_finite()).count();
         if finite != expected || candidate.encoding.len() != expected {
             return Err(ReferenceError::Encoding {
                 architecture: candidate.architecture.clone(),
@@ -88,10 +83,7 @@ pub fn choose(
             });
         }
     }
-    let encodings: Vec<&[f32]> = all
-        .iter()
-        .map(|candidate| candidate.encoding.as_slice())
-        .collect();
+    let encodings: Vec<&[f32]> = all.iter().map(|candidate| candidate.encoding.as_slice()).collect();
     let chosen = if encodings[0] == encodings[1] {
         Vec::new()
     } else {
@@ -99,16 +91,10 @@ pub fn choose(
     };
     let order: Vec<usize> = [0, 1].into_iter().chain(chosen).collect();
     if order.len() < REFERENCE_COUNT {
-        let found = if encodings[0] == encodings[1] {
-            1
-        } else {
-            order.len()
-        };
+        let found = if encodings[0] == encodings[1] { 1 } else { order.len() };
         return Err(ReferenceError::TooFew { found });
     }
-    Ok(std::array::from_fn(|place| {
-        all[order[place]].architecture.clone()
-    }))
+    Ok(std::array::from_fn(|place| all[order[place]].architecture.clone()))
 }
 
 /// Chooses `count` more points, each the one whose nearest chosen point is farthest away (Gonzalez 1985).
@@ -118,16 +104,12 @@ pub fn choose(
 pub fn farthest_points(points: &[impl AsRef<[f32]>], chosen: &[usize], count: usize) -> Vec<usize> {
     let distance = |first: usize, second: usize| -> f64 {
         let pairs = points[first].as_ref().iter().zip(points[second].as_ref());
-        pairs
-            .map(|(a, b)| (f64::from(*a) - f64::from(*b)).powi(2))
-            .sum()
+        pairs.map(|(a, b)| (f64::from(*a) - f64::from(*b)).powi(2)).sum()
     };
     let mut nearest: Vec<f64> = (0..points.len())
         .map(|point| {
             let known = chosen.iter().filter(|&&other| other < points.len());
-            known
-                .map(|&other| distance(point, other))
-                .fold(f64::INFINITY, f64::min)
+            known.map(|&other| distance(point, other)).fold(f64::INFINITY, f64::min)
         })
         .collect();
     let mut added = Vec::new();
@@ -153,9 +135,7 @@ mod tests {
 
     #[test]
     fn the_farthest_come_first() {
-        let points: Vec<[f32; 1]> = [0.0, 10.0, 1.0, 5.0, 4.0, 8.0, 10.0]
-            .map(|value| [value])
-            .to_vec();
+        let points: Vec<[f32; 1]> = [0.0, 10.0, 1.0, 5.0, 4.0, 8.0, 10.0].map(|value| [value]).to_vec();
         // 5 is 5 away from both ends; then 8 (2 from 10), before 1 and 4 (1 each, the lower index first).
         assert_eq!(farthest_points(&points, &[0, 1], 4), [3, 5, 2, 4]);
         // The last point coincides with the second.
@@ -164,24 +144,13 @@ mod tests {
 
     #[test]
     fn ten_different_ones_or_an_error() {
-        let candidate = |value: f32| Candidate {
-            architecture: value.to_string(),
-            encoding: vec![value],
-        };
+        let candidate = |value: f32| Candidate { architecture: value.to_string(), encoding: vec![value] };
         let pool: Vec<Candidate> = (1..9).map(|value| candidate(value as f32)).collect();
         let references = choose(&candidate(0.0), &candidate(20.0), &pool).unwrap();
         assert_eq!(references[..3], ["0", "20", "8"]);
         let error = choose(&candidate(0.0), &candidate(20.0), &pool[1..]).unwrap_err();
         assert_eq!(error, ReferenceError::TooFew { found: 9 });
-        let odd = Candidate {
-            architecture: "odd".into(),
-            encoding: vec![1.0, 2.0],
-        };
-        assert!(
-            choose(&candidate(0.0), &odd, &pool)
-                .unwrap_err()
-                .to_string()
-                .contains("odd")
-        );
+        let odd = Candidate { architecture: "odd".into(), encoding: vec![1.0, 2.0] };
+        assert!(choose(&candidate(0.0), &odd, &pool).unwrap_err().to_string().contains("odd"));
     }
 }

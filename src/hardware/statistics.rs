@@ -72,10 +72,7 @@ fn compare(a: f64, b: f64) -> Ordering {
 }
 
 fn tied_pairs<T>(sorted: &[T], equal: impl Fn(&T, &T) -> bool) -> u64 {
-    sorted
-        .chunk_by(equal)
-        .map(|run| run.len() as u64 * (run.len() as u64 - 1) / 2)
-        .sum()
+    sorted.chunk_by(equal).map(|run| run.len() as u64 * (run.len() as u64 - 1) / 2).sum()
 }
 
 /// Merge sort that counts the pairs out of order; `room` is as long as `values`.
@@ -131,9 +128,7 @@ mod tests {
         assert!((kendall_tau(&first, &second).unwrap() - -0.48989794855663565).abs() < 1e-12);
         assert!((spearman(&first, &second).unwrap() - -0.5000390670782329).abs() < 1e-12);
         let first: Vec<f64> = (0..1000).map(|i| f64::from(i * 7919 % 257)).collect();
-        let second: Vec<f64> = (0..1000)
-            .map(|i| f64::from(i * i % 97 + i * 7919 % 257 / 3))
-            .collect();
+        let second: Vec<f64> = (0..1000).map(|i| f64::from(i * i % 97 + i * 7919 % 257 / 3)).collect();
         assert!((kendall_tau(&first, &second).unwrap() - 0.4390464142929169).abs() < 1e-12);
         assert!((spearman(&first, &second).unwrap() - 0.6161580873491699).abs() < 1e-12);
     }

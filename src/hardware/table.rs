@@ -80,48 +80,27 @@ pub fn read_table(
         reason,
     };
     let text = std::str::from_utf8(&bytes).map_err(|error| {
-        let line = bytes[..error.valid_up_to()]
-            .iter()
-            .filter(|&&byte| byte == b'\n')
-            .count()
-            + 1;
+        let line = bytes[..error.valid_up_to()].iter().filter(|&&byte| byte == b'\n').count() + 1;
         cell_error(line, "unknown", "not UTF-8 text".into())
     })?;
     let mut lines = text.lines().enumerate();
-    let header: Vec<&str> = lines
-        .next()
-        .map_or("", |(_, line)| line)
-        .split(',')
-        .map(str::trim)
-        .collect();
+    let header: Vec<&str> = lines.next().map_or("", |(_, line)| line).split(',').map(str::trim).collect();
     for (place, expected) in ["index", "arch"].into_iter().enumerate() {
         let found = header.get(place).copied().unwrap_or("");
         if found != expected {
-            return Err(cell_error(
-                1,
-                found,
-                format!("column {} must be {expected}", place + 1),
-            ));
+            return Err(cell_error(1, found, format!("column {} must be {expected}", place + 1)));
         }
     }
     let mut places = HashMap::new();
     for (place, &name) in header.iter().enumerate().skip(2) {
         if !is_valid_name(name) {
-            return Err(cell_error(
-                1,
-                name,
-                "a device's name has the characters a-z 0-9 _ . - only".into(),
-            ));
+            return Err(cell_error(1, name, "a device's name has the characters a-z 0-9 _ . - only".into()));
         }
         if places.insert(name, place).is_some() {
             return Err(cell_error(1, name, "the column appears twice".into()));
         }
     }
-    let wanted = if devices.is_empty() {
-        &header[2..]
-    } else {
-        devices
-    };
+    let wanted = if devices.is_empty() { &header[2..] } else { devices };
     let mut columns = Vec::with_capacity(wanted.len());
     for &device in wanted {
         let place = places.get(device).ok_or_else(|| TableError::NoColumn {
@@ -141,27 +120,15 @@ pub fn read_table(
         }
         let cells: Vec<&str> = text.split(',').map(str::trim).collect();
         if cells.len() != header.len() {
-            let column = header
-                .get(cells.len())
-                .or(header.last())
-                .copied()
-                .unwrap_or("");
+            let column = header.get(cells.len()).or(header.last()).copied().unwrap_or("");
             return Err(cell_error(
                 line,
                 column,
-                format!(
-                    "the line has {} cells, the header {}",
-                    cells.len(),
-                    header.len()
-                ),
+                format!("the line has {} cells, the header {}", cells.len(), header.len()),
             ));
         }
         if let Some(first) = first_line.insert(cells[1], line) {
-            return Err(cell_error(
-                line,
-                "arch",
-                format!("{} is already on line {first}", cells[1]),
-            ));
+            return Err(cell_error(line, "arch", format!("{} is already on line {first}", cells[1])));
         }
         let mut values = Vec::with_capacity(columns.len());
         for &(name, place) in &columns {
@@ -178,37 +145,25 @@ pub fn read_table(
 
     let mut reference_rows = Vec::with_capacity(REFERENCE_COUNT);
     for &reference in references {
-        let row = rows
-            .iter()
-            .find(|(_, architecture, _)| *architecture == reference);
-        reference_rows.push(row.ok_or_else(|| TableError::NoReference {
-            path: path.into(),
-            architecture: reference.into(),
-        })?);
+        let row = rows.iter().find(|(_, architecture, _)| *architecture == reference);
+        reference_rows
+            .push(row.ok_or_else(|| TableError::NoReference { path: path.into(), architecture: reference.into() })?);
     }
     let mut profiles = Vec::with_capacity(columns.len());
     for (place, &(name, _)) in columns.iter().enumerate() {
         let mut values = Vec::with_capacity(REFERENCE_COUNT);
         for (line, architecture, row) in &reference_rows {
             values.push(row[place].ok_or_else(|| {
-                let reason =
-                    format!("the reference architecture {architecture} needs a value above 0");
+                let reason = format!("the reference architecture {architecture} needs a value above 0");
                 cell_error(*line, name, reason)
             })?);
         }
         let samples: Vec<Sample> = rows
             .iter()
-            .filter_map(|(_, architecture, row)| {
-                row[place].map(|value| sample(architecture, value))
-            })
+            .filter_map(|(_, architecture, row)| row[place].map(|value| sample(architecture, value)))
             .collect();
         let dropped = rows.len() - samples.len();
-        let block = ObjectiveBlock {
-            objective: objective.into(),
-            unit: unit.into(),
-            references: values,
-            samples,
-        };
+        let block = ObjectiveBlock { objective: objective.into(), unit: unit.into(), references: values, samples };
         profiles.push(TableProfile {
             profile: DeviceProfile {
                 name: name.into(),
@@ -227,13 +182,7 @@ pub fn read_table(
 }
 
 fn sample(architecture: &str, value: f64) -> Sample {
-    Sample {
-        architecture: architecture.into(),
-        p50: value,
-        p90: value,
-        p99: value,
-        repeats: 1,
-    }
+    Sample { architecture: architecture.into(), p50: value, p90: value, p99: value, repeats: 1 }
 }
 
 fn batch_of(name: &str) -> u32 {

@@ -35,10 +35,7 @@ pub struct Summary {
 impl Summary {
     /// Summarises measurements. `None` where there are none, or one is not finite or not above 0.
     pub fn of(measurements: &[f64]) -> Option<Self> {
-        if !measurements
-            .iter()
-            .all(|value| value.is_finite() && *value > 0.0)
-        {
+        if !measurements.iter().all(|value| value.is_finite() && *value > 0.0) {
             return None;
         }
         let mut ascending = measurements.to_vec();
@@ -47,14 +44,8 @@ impl Summary {
         let mut deviations: Vec<f64> = ascending.iter().map(|value| (value - p50).abs()).collect();
         deviations.sort_unstable_by(f64::total_cmp);
         let spread = 1.4826 * percentile(&deviations, 50.0)?;
-        let outliers = if spread > 0.0 {
-            deviations
-                .iter()
-                .filter(|&&deviation| deviation > 5.0 * spread)
-                .count()
-        } else {
-            0
-        };
+        let outliers =
+            if spread > 0.0 { deviations.iter().filter(|&&deviation| deviation > 5.0 * spread).count() } else { 0 };
         Some(Self {
             p50,
             p90: percentile(&ascending, 90.0)?,
@@ -233,10 +224,7 @@ fn check(timestamp_ns: &[f64], wall_ns: f64, launches: u32) -> Result<f64, Times
     let wall = wall_ns / f64::from(launches);
     let ratio = timestamp / wall;
     if !(1.0 / TIMESTAMP_FACTOR..=TIMESTAMP_FACTOR).contains(&ratio) {
-        return Err(TimestampFault::Disagreement {
-            timestamp_ns: timestamp,
-            wall_ns: wall,
-        });
+        return Err(TimestampFault::Disagreement { timestamp_ns: timestamp, wall_ns: wall });
     }
     Ok(ratio)
 }
@@ -259,9 +247,7 @@ mod tests {
 
     #[test]
     fn an_outlier_moves_neither_median_nor_noise() {
-        let mut times: Vec<f64> = (0..101)
-            .map(|step| 10.0 + f64::from(step % 5) * 0.1)
-            .collect();
+        let mut times: Vec<f64> = (0..101).map(|step| 10.0 + f64::from(step % 5) * 0.1).collect();
         let calm = Summary::of(&times).unwrap();
         times[50] = 1000.0;
         let disturbed = Summary::of(&times).unwrap();
@@ -278,35 +264,20 @@ mod tests {
         let mut warm_up = WarmUp::new(3, 0.05, 100);
         // Falling by a tenth each time: never within 5 % over three steps. Then level.
         let falling = (0..8).map(|step| 100.0 * 0.9f64.powi(step));
-        let states: Vec<WarmUpState> = falling
-            .chain([43.0; 10])
-            .map(|time| warm_up.push(time))
-            .collect();
-        let first = states
-            .iter()
-            .position(|&state| state == WarmUpState::Stable)
-            .unwrap();
+        let states: Vec<WarmUpState> = falling.chain([43.0; 10]).map(|time| warm_up.push(time)).collect();
+        let first = states.iter().position(|&state| state == WarmUpState::Stable).unwrap();
         assert!((8..=13).contains(&first), "stable at {first}");
         assert_eq!(warm_up.count(), first + 1);
         let mut warm_up = WarmUp::new(1, 0.05, 4);
         let states = [1.0, 2.0, 1.0, 2.0, 2.0].map(|time| warm_up.push(time));
-        assert_eq!(
-            states[2..],
-            [
-                WarmUpState::Warming,
-                WarmUpState::Capped,
-                WarmUpState::Capped
-            ]
-        );
+        assert_eq!(states[2..], [WarmUpState::Warming, WarmUpState::Capped, WarmUpState::Capped]);
     }
 
     #[test]
     fn timestamps_are_believed_only_where_wall_clock_agrees() {
         let times = [1000.0, 1100.0, 900.0];
         let trusted = cross_check(&times, 105_000.0, 100);
-        assert!(
-            matches!(trusted, TimestampVerdict::Trusted { ratio } if (ratio - 1000.0 / 1050.0).abs() < 1e-12)
-        );
+        assert!(matches!(trusted, TimestampVerdict::Trusted { ratio } if (ratio - 1000.0 / 1050.0).abs() < 1e-12));
         let fault = |times: &[f64], wall, launches| match cross_check(times, wall, launches) {
             TimestampVerdict::Distrusted(fault) => fault.to_string(),
             trusted => panic!("{trusted:?}"),
@@ -316,11 +287,7 @@ mod tests {
         assert!(fault(&[1.0, f64::NAN], 1.0, 1).contains("1 is not a finite"));
         assert!(fault(&times, 1_000_000.0, 100).contains("1000 ns a launch"));
         assert!(fault(&times, 10_000.0, 100).contains("long batch 100 ns"));
-        for (times, wall, launches) in [
-            (&times[..0], 1.0, 1),
-            (&times[..], 0.0, 1),
-            (&times[..], 1.0, 0),
-        ] {
+        for (times, wall, launches) in [(&times[..0], 1.0, 1), (&times[..], 0.0, 1), (&times[..], 1.0, 0)] {
             assert!(fault(times, wall, launches).contains("to compare"));
         }
     }
