@@ -1,0 +1,7 @@
+//! NAS-Bench-201 (Dong and Yang, ICLR 2020): a cell of four nodes, one of five operations on each of its six edges.
+
+mod counts;
+mod decisions;
+
+pub use counts::NasBench201Config;
+pub use decisions::{EDGES, NasBench201, Operation};
