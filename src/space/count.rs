@@ -37,8 +37,7 @@ impl DecisionLayout {
                 if self.is_active_under(decision, head_choice) {
                     let width = self.decisions()[decision].choices.len() as u32;
                     // A remainder below the number of choices, itself at most 65,535.
-                    choices[decision] =
-                        (&within % width).iter_u32_digits().next().unwrap_or(0) as u16;
+                    choices[decision] = (&within % width).iter_u32_digits().next().unwrap_or(0) as u16;
                     within /= width;
                 }
             }
@@ -64,23 +63,15 @@ impl DecisionLayout {
 
     /// The first decision of each block: those that no other decision governs.
     fn blocks(&self) -> impl Iterator<Item = usize> {
-        (0..self.decisions().len())
-            .filter(|&index| self.decisions()[index].activity == Activity::Always)
+        (0..self.decisions().len()).filter(|&index| self.decisions()[index].activity == Activity::Always)
     }
 
     fn block_size(&self, head: usize) -> BigUint {
-        (0..self.decisions()[head].choices.len())
-            .map(|choice| self.branch_size(head, choice as u16))
-            .sum()
+        (0..self.decisions()[head].choices.len()).map(|choice| self.branch_size(head, choice as u16)).sum()
     }
 
     fn branch_size(&self, head: usize, head_choice: u16) -> BigUint {
-        let active = self
-            .governed(head)
-            .iter()
-            .filter(|&&decision| self.is_active_under(decision, head_choice));
-        active
-            .map(|&decision| BigUint::from(self.decisions()[decision].choices.len()))
-            .product()
+        let active = self.governed(head).iter().filter(|&&decision| self.is_active_under(decision, head_choice));
+        active.map(|&decision| BigUint::from(self.decisions()[decision].choices.len())).product()
     }
 }

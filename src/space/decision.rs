@@ -35,9 +35,7 @@ impl Decision {
     /// A decision over numbers; its smallest and largest choices are the least and the greatest number.
     pub fn over_numbers(name: impl Into<String>, group: &str, numbers: &[i64]) -> Self {
         let position_of = |wanted: Option<&i64>| {
-            wanted
-                .and_then(|wanted| numbers.iter().position(|number| number == wanted))
-                .unwrap_or(0) as u16
+            wanted.and_then(|wanted| numbers.iter().position(|number| number == wanted)).unwrap_or(0) as u16
         };
         Self {
             name: name.into(),
@@ -50,13 +48,7 @@ impl Decision {
     }
 
     /// A decision over names, with the indices of the smallest and the largest choice.
-    pub fn over_names(
-        name: impl Into<String>,
-        group: &str,
-        names: &[&str],
-        smallest: u16,
-        largest: u16,
-    ) -> Self {
+    pub fn over_names(name: impl Into<String>, group: &str, names: &[&str], smallest: u16, largest: u16) -> Self {
         Self {
             name: name.into(),
             group: group.to_owned(),
@@ -81,17 +73,11 @@ impl Decision {
 
     /// The index of a choice by its written form. Upper and lower case are the same: Python writes `True`, JSON `true`.
     pub fn choice_named(&self, text: &str) -> Option<u16> {
-        self.choices
-            .iter()
-            .position(|choice| choice.eq_ignore_ascii_case(text))
-            .map(|index| index as u16)
+        self.choices.iter().position(|choice| choice.eq_ignore_ascii_case(text)).map(|index| index as u16)
     }
 }
 
 /// The choices of a depth decision (written as numbers of layers) that make layer `layer`, from 0, exist.
 pub(super) fn choices_deeper_than(depths: &[i64], layer: usize) -> Vec<u16> {
-    (0..depths.len())
-        .filter(|&choice| depths[choice] > layer as i64)
-        .map(|choice| choice as u16)
-        .collect()
+    (0..depths.len()).filter(|&choice| depths[choice] > layer as i64).map(|choice| choice as u16).collect()
 }

@@ -27,72 +27,38 @@ impl DecisionLayout {
     /// which is not always active.
     pub fn new(name: impl Into<String>, decisions: Vec<Decision>) -> Result<Self, SpaceError> {
         let name = name.into();
-        let fail = |reason: String| {
-            Err(SpaceError::Definition {
-                space: name.clone(),
-                reason,
-            })
-        };
+        let fail = |reason: String| Err(SpaceError::Definition { space: name.clone(), reason });
         let mut offsets = vec![0];
         let mut governed = vec![Vec::new(); decisions.len()];
         for (index, decision) in decisions.iter().enumerate() {
             let (label, width) = (&decision.name, decision.choices.len());
             if width == 0 || width > usize::from(u16::MAX) {
-                return fail(format!(
-                    "{label} has {width} choices, expected 1 to {}",
-                    u16::MAX
-                ));
+                return fail(format!("{label} has {width} choices, expected 1 to {}", u16::MAX));
             }
-            if decisions[..index]
-                .iter()
-                .any(|earlier| earlier.name == *label)
-            {
+            if decisions[..index].iter().any(|earlier| earlier.name == *label) {
                 return fail(format!("two decisions are named {label}"));
             }
-            if let Some(twice) =
-                (1..width).find(|&k| decision.choices[..k].contains(&decision.choices[k]))
-            {
-                return fail(format!(
-                    "{label} lists the choice {} twice",
-                    decision.choices[twice]
-                ));
+            if let Some(twice) = (1..width).find(|&k| decision.choices[..k].contains(&decision.choices[k])) {
+                return fail(format!("{label} lists the choice {} twice", decision.choices[twice]));
             }
             if usize::from(decision.smallest.max(decision.largest)) >= width {
-                return fail(format!(
-                    "the smallest or largest choice of {label} is past its {width} choices"
-                ));
+                return fail(format!("the smallest or largest choice of {label} is past its {width} choices"));
             }
-            if let Activity::When {
-                decision: governor,
-                choices,
-            } = &decision.activity
-            {
+            if let Activity::When { decision: governor, choices } = &decision.activity {
                 let governor_width = match decisions.get(*governor) {
                     Some(found) if found.activity == Activity::Always => found.choices.len(),
                     _ => {
-                        return fail(format!(
-                            "{label} must hang on a decision that is always active"
-                        ));
+                        return fail(format!("{label} must hang on a decision that is always active"));
                     }
                 };
-                if choices
-                    .iter()
-                    .any(|&choice| usize::from(choice) >= governor_width)
-                {
-                    return fail(format!(
-                        "{label} is active for a choice that its governing decision does not have"
-                    ));
+                if choices.iter().any(|&choice| usize::from(choice) >= governor_width) {
+                    return fail(format!("{label} is active for a choice that its governing decision does not have"));
                 }
                 governed[*governor].push(index);
             }
             offsets.push(offsets[index] + width);
         }
-        Ok(Self {
-            name,
-            decisions,
-            offsets,
-            governed,
-        })
+        Ok(Self { name, decisions, offsets, governed })
     }
 
     /// Name of the space.
@@ -123,10 +89,7 @@ impl DecisionLayout {
     /// The choice of one decision, read as 0 where it is missing or impossible.
     pub(super) fn choice(&self, architecture: &Architecture, decision: usize) -> u16 {
         let width = self.decisions[decision].choices.len();
-        architecture
-            .choice(decision)
-            .filter(|&choice| usize::from(choice) < width)
-            .unwrap_or(0)
+        architecture.choice(decision).filter(|&choice| usize::from(choice) < width).unwrap_or(0)
     }
 
     /// Whether `decision` is active where its governing decision takes `governing_choice`.
@@ -139,17 +102,12 @@ impl DecisionLayout {
 
     /// See [`SearchSpace::is_active`](super::SearchSpace::is_active).
     pub fn is_active(&self, architecture: &Architecture, decision: usize) -> bool {
-        match self
-            .decisions
-            .get(decision)
-            .map(|decision| &decision.activity)
-        {
+        match self.decisions.get(decision).map(|decision| &decision.activity) {
             None => false,
             Some(Activity::Always) => true,
-            Some(Activity::When {
-                decision: governor,
-                choices,
-            }) => choices.contains(&self.choice(architecture, *governor)),
+            Some(Activity::When { decision: governor, choices }) => {
+                choices.contains(&self.choice(architecture, *governor))
+            }
         }
     }
 
@@ -169,11 +127,7 @@ impl DecisionLayout {
     pub fn validate(&self, architecture: &Architecture) -> Result<(), SpaceError> {
         let (found, expected) = (architecture.choices().len(), self.decisions.len());
         if found != expected {
-            return Err(SpaceError::DecisionCount {
-                space: self.name.clone(),
-                found,
-                expected,
-            });
+            return Err(SpaceError::DecisionCount { space: self.name.clone(), found, expected });
         }
         for (decision, &choice) in self.decisions.iter().zip(architecture.choices()) {
             if usize::from(choice) >= decision.choices.len() {
@@ -193,9 +147,7 @@ impl DecisionLayout {
         let mut encoding = vec![0.0; self.width()];
         for decision in 0..self.decisions.len() {
             if self.is_active(architecture, decision) {
-                encoding
-                    [self.offsets[decision] + usize::from(self.choice(architecture, decision))] =
-                    1.0;
+                encoding[self.offsets[decision] + usize::from(self.choice(architecture, decision))] = 1.0;
             }
         }
         encoding
@@ -208,11 +160,7 @@ impl DecisionLayout {
     pub fn argmax(&self, logits: &[f32]) -> Result<Architecture, SpaceError> {
         let (found, expected) = (logits.len(), self.width());
         if found != expected {
-            return Err(SpaceError::LogitCount {
-                space: self.name.clone(),
-                found,
-                expected,
-            });
+            return Err(SpaceError::LogitCount { space: self.name.clone(), found, expected });
         }
         let mut choices = Vec::with_capacity(self.decisions.len());
         for (index, decision) in self.decisions.iter().enumerate() {
@@ -220,11 +168,7 @@ impl DecisionLayout {
             let row = &logits[start..self.offsets[index + 1]];
             if let Some(position) = row.iter().position(|logit| logit.is_nan()) {
                 let (space, decision) = (self.name.clone(), decision.name.clone());
-                return Err(SpaceError::LogitNotANumber {
-                    space,
-                    decision,
-                    position: start + position,
-                });
+                return Err(SpaceError::LogitNotANumber { space, decision, position: start + position });
             }
             // Strictly greater: the first of equal logits wins, on every machine.
             let best = (1..row.len()).fold(0, |best, k| if row[k] > row[best] { k } else { best });
@@ -235,22 +179,12 @@ impl DecisionLayout {
 
     /// See [`SearchSpace::smallest`](super::SearchSpace::smallest).
     pub fn smallest(&self) -> Architecture {
-        self.canonical(&Architecture::new(
-            self.decisions
-                .iter()
-                .map(|decision| decision.smallest)
-                .collect(),
-        ))
+        self.canonical(&Architecture::new(self.decisions.iter().map(|decision| decision.smallest).collect()))
     }
 
     /// See [`SearchSpace::largest`](super::SearchSpace::largest).
     pub fn largest(&self) -> Architecture {
-        self.canonical(&Architecture::new(
-            self.decisions
-                .iter()
-                .map(|decision| decision.largest)
-                .collect(),
-        ))
+        self.canonical(&Architecture::new(self.decisions.iter().map(|decision| decision.largest).collect()))
     }
 
     /// See [`SearchSpace::hash`](super::SearchSpace::hash).
@@ -268,15 +202,9 @@ impl DecisionLayout {
             decision.choices.iter().for_each(|choice| text(choice));
             match &decision.activity {
                 Activity::Always => text("always"),
-                Activity::When { decision, choices } => {
-                    text(&format!("when {decision} in {choices:?}"))
-                }
+                Activity::When { decision, choices } => text(&format!("when {decision} in {choices:?}")),
             }
         }
-        hasher
-            .finalize()
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect()
+        hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
     }
 }

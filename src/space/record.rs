@@ -38,12 +38,7 @@ impl RecordFormat {
     /// Reads a record in either syntax.
     pub fn parse(&self, layout: &DecisionLayout, text: &str) -> Result<Architecture, SpaceError> {
         let space = layout.name();
-        let keys = || {
-            self.fields
-                .iter()
-                .map(|field| field.key.to_owned())
-                .collect()
-        };
+        let keys = || self.fields.iter().map(|field| field.key.to_owned()).collect();
         let mut values: Vec<Option<Value>> = vec![None; self.fields.len()];
         for (key, value) in Reader::new(space, text).record()? {
             if self.ignored.contains(&key.text) {
@@ -52,45 +47,25 @@ impl RecordFormat {
             match self.fields.iter().position(|field| field.key == key.text) {
                 Some(index) if values[index].is_none() => values[index] = Some(value),
                 _ => {
-                    let (space, key, position) =
-                        (space.to_owned(), key.text.to_owned(), key.position);
-                    return Err(SpaceError::UnexpectedKey {
-                        space,
-                        key,
-                        position,
-                        keys: keys(),
-                    });
+                    let (space, key, position) = (space.to_owned(), key.text.to_owned(), key.position);
+                    return Err(SpaceError::UnexpectedKey { space, key, position, keys: keys() });
                 }
             }
         }
 
         let mut choices = vec![0; layout.decisions().len()];
         // Always active decisions first: they decide which of the others are looked at.
-        let is_governed =
-            |decision: &usize| layout.decisions()[*decision].activity != Activity::Always;
+        let is_governed = |decision: &usize| layout.decisions()[*decision].activity != Activity::Always;
         for governed in [false, true] {
             let of_this_round = |field: &Field| field.decisions.iter().any(is_governed) == governed;
-            for (field, value) in self
-                .fields
-                .iter()
-                .zip(&values)
-                .filter(|(field, _)| of_this_round(field))
-            {
+            for (field, value) in self.fields.iter().zip(&values).filter(|(field, _)| of_this_round(field)) {
                 let Some(value) = value else {
                     let (space, key) = (space.to_owned(), field.key.to_owned());
-                    return Err(SpaceError::MissingKey {
-                        space,
-                        key,
-                        keys: keys(),
-                    });
+                    return Err(SpaceError::MissingKey { space, key, keys: keys() });
                 };
                 let so_far = Architecture::new(choices.clone());
                 let is_active = |decision: &usize| layout.is_active(&so_far, *decision);
-                let active = field
-                    .decisions
-                    .iter()
-                    .filter(|decision| is_active(decision))
-                    .count();
+                let active = field.decisions.iter().filter(|decision| is_active(decision)).count();
                 check_value_count(space, field, active, value)?;
                 let pairs = field.decisions.iter().zip(&value.tokens);
                 for (&decision, token) in pairs.filter(|(decision, _)| is_active(decision)) {
@@ -106,43 +81,23 @@ impl RecordFormat {
         let fields: Vec<String> = self
             .fields
             .iter()
-            .map(|field| {
-                format!(
-                    "\"{}\":{}",
-                    field.key,
-                    print_values(layout, architecture, field, ",")
-                )
-            })
+            .map(|field| format!("\"{}\":{}", field.key, print_values(layout, architecture, field, ",")))
             .collect();
         format!("{{{}}}", fields.join(","))
     }
 
     /// Writes a YAML mapping, a key a line.
     pub fn print_yaml(&self, layout: &DecisionLayout, architecture: &Architecture) -> String {
-        let line = |field: &Field| {
-            format!(
-                "{}: {}\n",
-                field.key,
-                print_values(layout, architecture, field, ", ")
-            )
-        };
+        let line = |field: &Field| format!("{}: {}\n", field.key, print_values(layout, architecture, field, ", "));
         self.fields.iter().map(line).collect()
     }
 }
 
-fn print_values(
-    layout: &DecisionLayout,
-    architecture: &Architecture,
-    field: &Field,
-    separator: &str,
-) -> String {
+fn print_values(layout: &DecisionLayout, architecture: &Architecture, field: &Field, separator: &str) -> String {
     let canonical = layout.canonical(architecture);
-    let shown = |&&decision: &&usize| {
-        field.extent != Extent::ActiveOnly || layout.is_active(&canonical, decision)
-    };
+    let shown = |&&decision: &&usize| field.extent != Extent::ActiveOnly || layout.is_active(&canonical, decision);
     let print = |&decision: &usize| {
-        layout.decisions()[decision].choices[usize::from(layout.choice(&canonical, decision))]
-            .as_str()
+        layout.decisions()[decision].choices[usize::from(layout.choice(&canonical, decision))].as_str()
     };
     let values: Vec<&str> = field.decisions.iter().filter(shown).map(print).collect();
     match field.extent {
@@ -151,12 +106,7 @@ fn print_values(
     }
 }
 
-fn check_value_count(
-    space: &str,
-    field: &Field,
-    active: usize,
-    value: &Value,
-) -> Result<(), SpaceError> {
+fn check_value_count(space: &str, field: &Field, active: usize, value: &Value) -> Result<(), SpaceError> {
     let (found, all) = (value.tokens.len(), field.decisions.len());
     let expected = match field.extent {
         Extent::Value | Extent::ListOfOne if found == 1 => return Ok(()),
@@ -169,26 +119,18 @@ fn check_value_count(
         _ => format!("a list of {all}"),
     };
     let (space, key, position) = (space.to_owned(), field.key.to_owned(), value.position);
-    Err(SpaceError::ValueCount {
-        space,
-        key,
-        position,
-        found,
-        expected,
-    })
+    Err(SpaceError::ValueCount { space, key, position, found, expected })
 }
 
 fn read_choice(layout: &DecisionLayout, decision: usize, token: &Token) -> Result<u16, SpaceError> {
     let decision = &layout.decisions()[decision];
-    decision
-        .choice_named(token.text)
-        .ok_or_else(|| SpaceError::UnknownChoice {
-            space: layout.name().to_owned(),
-            decision: decision.name.clone(),
-            text: token.text.to_owned(),
-            position: token.position,
-            choices: decision.choices.clone(),
-        })
+    decision.choice_named(token.text).ok_or_else(|| SpaceError::UnknownChoice {
+        space: layout.name().to_owned(),
+        decision: decision.name.clone(),
+        text: token.text.to_owned(),
+        position: token.position,
+        choices: decision.choices.clone(),
+    })
 }
 
 /// A word, a number or a key, with the position of its first byte.
@@ -232,11 +174,7 @@ impl<'text> Reader<'text> {
                 }
                 let key = self.key()?;
                 self.skip_blank();
-                let value = if self.rest().starts_with('[') {
-                    self.list()?
-                } else {
-                    self.single()?
-                };
+                let value = if self.rest().starts_with('[') { self.list()? } else { self.single()? };
                 entries.push((key, value));
                 self.skip_blank();
             }
@@ -251,11 +189,7 @@ impl<'text> Reader<'text> {
                 self.skip_blank();
             }
         }
-        if self.rest().is_empty() {
-            Ok(entries)
-        } else {
-            Err(self.unexpected("the end of the text"))
-        }
+        if self.rest().is_empty() { Ok(entries) } else { Err(self.unexpected("the end of the text")) }
     }
 
     /// A value of the block form: on the line of its key, or a list with a dash a line below it.
@@ -265,11 +199,7 @@ impl<'text> Reader<'text> {
             Some('[') => self.list()?,
             None | Some('\n' | '\r' | '#') => {
                 self.skip_blank();
-                let mut value = Value {
-                    position: self.at,
-                    is_list: true,
-                    tokens: Vec::new(),
-                };
+                let mut value = Value { position: self.at, is_list: true, tokens: Vec::new() };
                 while self.take("- ") {
                     self.skip_spaces();
                     value.tokens.push(self.token()?);
@@ -304,19 +234,11 @@ impl<'text> Reader<'text> {
 
     fn single(&mut self) -> Result<Value<'text>, SpaceError> {
         let token = self.token()?;
-        Ok(Value {
-            position: token.position,
-            is_list: false,
-            tokens: vec![token],
-        })
+        Ok(Value { position: token.position, is_list: false, tokens: vec![token] })
     }
 
     fn list(&mut self) -> Result<Value<'text>, SpaceError> {
-        let mut value = Value {
-            position: self.at,
-            is_list: true,
-            tokens: Vec::new(),
-        };
+        let mut value = Value { position: self.at, is_list: true, tokens: Vec::new() };
         self.expect("[", "`[`")?;
         self.skip_blank();
         while !self.take("]") {
@@ -332,17 +254,11 @@ impl<'text> Reader<'text> {
 
     /// A word or number, bare or in quotes. No name of these formats needs an escape, so none is understood.
     fn token(&mut self) -> Result<Token<'text>, SpaceError> {
-        let quote = self
-            .rest()
-            .chars()
-            .next()
-            .filter(|&first| first == '"' || first == '\'');
+        let quote = self.rest().chars().next().filter(|&first| first == '"' || first == '\'');
         let position = self.at + quote.map_or(0, char::len_utf8);
         let body = &self.text[position..];
         let length = match quote {
-            Some(quote) => body
-                .find([quote, '\\', '\n'])
-                .filter(|&end| body[end..].starts_with(quote)),
+            Some(quote) => body.find([quote, '\\', '\n']).filter(|&end| body[end..].starts_with(quote)),
             None => {
                 let is_word = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '+' | '.');
                 Some(body.find(|c| !is_word(c)).unwrap_or(body.len())).filter(|&length| length > 0)
@@ -352,10 +268,7 @@ impl<'text> Reader<'text> {
             return Err(self.unexpected("a name or a number"));
         };
         self.at = position + length + quote.map_or(0, char::len_utf8);
-        Ok(Token {
-            text: &body[..length],
-            position,
-        })
+        Ok(Token { text: &body[..length], position })
     }
 
     fn rest(&self) -> &'text str {
@@ -370,11 +283,7 @@ impl<'text> Reader<'text> {
 
     fn expect(&mut self, wanted: &str, expected: &str) -> Result<(), SpaceError> {
         self.skip_spaces();
-        if self.take(wanted) {
-            Ok(())
-        } else {
-            Err(self.unexpected(expected))
-        }
+        if self.take(wanted) { Ok(()) } else { Err(self.unexpected(expected)) }
     }
 
     fn skip_spaces(&mut self) {
@@ -395,14 +304,7 @@ impl<'text> Reader<'text> {
     fn unexpected(&self, expected: &str) -> SpaceError {
         SpaceError::Syntax {
             space: self.space.to_owned(),
-            text: self
-                .rest()
-                .lines()
-                .next()
-                .unwrap_or("")
-                .chars()
-                .take(24)
-                .collect(),
+            text: self.rest().lines().next().unwrap_or("").chars().take(24).collect(),
             position: self.at,
             expected: expected.to_owned(),
         }

@@ -122,12 +122,7 @@ pub trait SearchSpace: Send + Sync {
 
     /// A child of two networks: each decision from one parent or the other, at even odds; one that only one parent has
     /// comes from that parent.
-    fn crossover(
-        &self,
-        first: &Architecture,
-        second: &Architecture,
-        rng: &mut dyn Rng,
-    ) -> Architecture {
+    fn crossover(&self, first: &Architecture, second: &Architecture, rng: &mut dyn Rng) -> Architecture {
         self.layout().crossover(first, second, rng)
     }
 

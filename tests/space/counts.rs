@@ -27,9 +27,8 @@ fn counts_and_numbers_agree_with_enumeration() {
         let networks = enumerate(&*space);
         let count = space.count();
         assert_eq!(count, BigUint::from(networks.len()), "{}", space.name());
-        let numbered: BTreeSet<Architecture> = (0..networks.len())
-            .map(|number| space.numbered(&BigUint::from(number)).unwrap())
-            .collect();
+        let numbered: BTreeSet<Architecture> =
+            (0..networks.len()).map(|number| space.numbered(&BigUint::from(number)).unwrap()).collect();
         assert_eq!(numbered, networks, "{}", space.name());
         assert_eq!(space.numbered(&count), None);
     }
@@ -39,30 +38,17 @@ fn counts_and_numbers_agree_with_enumeration() {
 fn extremes_are_the_extremes() {
     let [cell, mobilenet, hat, gpt] = published().try_into().ok().unwrap();
     let network = NasBench201Config::published();
-    let counts = |architecture: &Architecture| {
-        (
-            network.parameters(architecture).unwrap(),
-            network.flops(architecture).unwrap(),
-        )
-    };
+    let counts =
+        |architecture: &Architecture| (network.parameters(architecture).unwrap(), network.flops(architecture).unwrap());
     let all: Vec<_> = enumerate(&*cell).iter().map(counts).collect();
     assert_eq!(counts(&cell.smallest()), *all.iter().min().unwrap());
     assert_eq!(counts(&cell.largest()), *all.iter().max().unwrap());
     assert_eq!(mobilenet.largest().choices()[40..], [24, 2, 2, 2, 2, 2]);
     // HAT lists its choices from large to small, but for the reach of the cross-attention.
+    assert!(hat.largest().choices()[..34].iter().all(|&choice| choice == 0));
+    assert!(hat.largest().choices()[34..].iter().all(|&choice| choice == 2));
     assert!(
-        hat.largest().choices()[..34]
-            .iter()
-            .all(|&choice| choice == 0)
-    );
-    assert!(
-        hat.largest().choices()[34..]
-            .iter()
-            .all(|&choice| choice == 2)
-    );
-    assert!(
-        gpt.print(&gpt.largest())
-            .starts_with(r#"{"sample_embed_dim":768,"sample_n_layer":12,"sample_n_head":[12,"#)
+        gpt.print(&gpt.largest()).starts_with(r#"{"sample_embed_dim":768,"sample_n_layer":12,"sample_n_head":[12,"#)
     );
 }
 
@@ -71,41 +57,26 @@ fn connection_follows_paths() {
     let space = NasBench201::new();
     for (text, connected) in [
         ("|none~0|+|none~0|none~1|+|none~0|none~1|none~2|", false),
-        (
-            "|none~0|+|none~0|none~1|+|skip_connect~0|none~1|none~2|",
-            true,
-        ),
-        (
-            "|none~0|+|none~0|skip_connect~1|+|none~0|skip_connect~1|skip_connect~2|",
-            false,
-        ),
-        (
-            "|skip_connect~0|+|none~0|nor_conv_1x1~1|+|none~0|none~1|avg_pool_3x3~2|",
-            true,
-        ),
-        (
-            "|skip_connect~0|+|skip_connect~0|skip_connect~1|+|none~0|none~1|none~2|",
-            false,
-        ),
+        ("|none~0|+|none~0|none~1|+|skip_connect~0|none~1|none~2|", true),
+        ("|none~0|+|none~0|skip_connect~1|+|none~0|skip_connect~1|skip_connect~2|", false),
+        ("|skip_connect~0|+|none~0|nor_conv_1x1~1|+|none~0|none~1|avg_pool_3x3~2|", true),
+        ("|skip_connect~0|+|skip_connect~0|skip_connect~1|+|none~0|none~1|none~2|", false),
     ] {
-        assert_eq!(
-            space.is_connected(&space.parse(text).unwrap()).unwrap(),
-            connected,
-            "{text}"
-        );
+        assert_eq!(space.is_connected(&space.parse(text).unwrap()).unwrap(), connected, "{text}");
     }
 }
 
 #[test]
-fn flops_are_those_of_the_benchmark() {
-    // NATS-Bench prints millions: 15.64737 for the first cell of its table, 7.78305 and 220.11969 for the extremes.
+fn parameters_and_flops_are_those_of_the_benchmark() {
+    // NATS-Bench prints millions: 0.129306 parameters and 15.64737 FLOPs for the first cell of its table.
     let (space, network) = (NasBench201::new(), NasBench201Config::published());
     let first = "|avg_pool_3x3~0|+|nor_conv_1x1~0|skip_connect~1|+|nor_conv_1x1~0|skip_connect~1|skip_connect~2|";
-    for (architecture, flops) in [
-        (space.parse(first).unwrap(), 15_647_370),
-        (space.smallest(), 7_783_050),
-        (space.largest(), 220_119_690),
+    for (architecture, parameters, flops) in [
+        (space.parse(first).unwrap(), 129_306, 15_647_370),
+        (space.smallest(), 73_306, 7_783_050),
+        (space.largest(), 1_531_546, 220_119_690),
     ] {
+        assert_eq!(network.parameters(&architecture).unwrap(), parameters);
         assert_eq!(network.flops(&architecture).unwrap(), flops);
     }
 }

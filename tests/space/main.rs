@@ -8,8 +8,8 @@ mod variation;
 use std::collections::BTreeSet;
 
 use parnas::space::{
-    Architecture, Gpt, GptConfig, Hat, HatConfig, MobileNetV3, MobileNetV3Config, NasBench201,
-    NasBench201Config, SearchSpace, SpaceError,
+    Architecture, Gpt, GptConfig, Hat, HatConfig, MobileNetV3, MobileNetV3Config, NasBench201, NasBench201Config,
+    SearchSpace, SpaceError,
 };
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -65,18 +65,12 @@ fn rng(seed: u64) -> ChaCha8Rng {
 
 /// Every assignment of choices, inactive decisions included, brought to canonical form.
 fn enumerate(space: &dyn SearchSpace) -> BTreeSet<Architecture> {
-    let widths: Vec<u16> = space
-        .decisions()
-        .iter()
-        .map(|decision| decision.choices.len() as u16)
-        .collect();
+    let widths: Vec<u16> = space.decisions().iter().map(|decision| decision.choices.len() as u16).collect();
     let mut choices = vec![0; widths.len()];
     let mut networks = BTreeSet::new();
     loop {
         networks.insert(space.canonical(&Architecture::new(choices.clone())));
-        let Some(next) =
-            (0..widths.len()).find(|&decision| choices[decision] + 1 < widths[decision])
-        else {
+        let Some(next) = (0..widths.len()).find(|&decision| choices[decision] + 1 < widths[decision]) else {
             return networks;
         };
         choices[..next].fill(0);
@@ -96,9 +90,7 @@ fn encodings_have_the_published_widths_and_zero_rows_beyond_depth() {
             assert_eq!(encoding.len(), width);
             for decision in 0..space.decisions().len() {
                 let row = &encoding[space.offsets()[decision]..space.offsets()[decision + 1]];
-                let ones: Vec<usize> = (0..row.len())
-                    .filter(|&choice| row[choice] == 1.0)
-                    .collect();
+                let ones: Vec<usize> = (0..row.len()).filter(|&choice| row[choice] == 1.0).collect();
                 let zeros = row.iter().filter(|&&value| value == 0.0).count();
                 assert_eq!(ones.len() + zeros, row.len());
                 match space.is_active(&architecture, decision) {
@@ -122,12 +114,7 @@ fn layers_beyond_the_depth_are_inactive() {
         .filter(|&decision| !mobilenet.is_active(&shallow, decision))
         .map(|decision| mobilenet.decisions()[decision].name.as_str())
         .collect();
-    let of_stage3 = [
-        "block3.kernel_size",
-        "block4.kernel_size",
-        "block3.expansion",
-        "block4.expansion",
-    ];
+    let of_stage3 = ["block3.kernel_size", "block4.kernel_size", "block3.expansion", "block4.expansion"];
     assert_eq!(inactive, of_stage3.map(|name| format!("stage3.{name}")));
     assert_ne!(mobilenet.canonical(&shallow), shallow);
     assert!(!mobilenet.is_active(&shallow, 9999));
@@ -135,9 +122,7 @@ fn layers_beyond_the_depth_are_inactive() {
     // HAT lists depths from large to small: decoder choice 5 is one layer.
     let shallow = hat.smallest();
     let active = |space: &dyn SearchSpace, architecture| {
-        (0..space.decisions().len())
-            .filter(|&decision| space.is_active(architecture, decision))
-            .count()
+        (0..space.decisions().len()).filter(|&decision| space.is_active(architecture, decision)).count()
     };
     assert_eq!(active(&*hat, &shallow), 4 + 2 * 6 + 4);
     assert_eq!(hat.decisions()[3].number(shallow.choices()[3]), Some(1));
@@ -155,94 +140,43 @@ fn hashes_tell_spaces_apart() {
     spaces.push(Box::new(Gpt::new(reordered).unwrap()));
     let hashes: BTreeSet<String> = spaces.iter().map(|space| space.hash()).collect();
     assert_eq!(hashes.len(), spaces.len());
-    assert!(
-        hashes
-            .iter()
-            .all(|hash| hash.len() == 64 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()))
-    );
-    assert_eq!(
-        Gpt::new(GptConfig::small()).unwrap().hash(),
-        spaces[3].hash()
-    );
+    assert!(hashes.iter().all(|hash| hash.len() == 64 && hash.bytes().all(|byte| byte.is_ascii_hexdigit())));
+    assert_eq!(Gpt::new(GptConfig::small()).unwrap().hash(), spaces[3].hash());
 }
 
 #[test]
 fn foreign_architectures_and_impossible_spaces_are_refused() {
     let [cell, mobilenet, _, _] = published().try_into().ok().unwrap();
     let foreign = mobilenet.largest();
-    assert!(matches!(
-        cell.validate(&foreign),
-        Err(SpaceError::DecisionCount {
-            found: 46,
-            expected: 6,
-            ..
-        })
-    ));
+    assert!(matches!(cell.validate(&foreign), Err(SpaceError::DecisionCount { found: 46, expected: 6, .. })));
     let beyond = Architecture::new(vec![0, 0, 5, 0, 0, 0]);
     let message = cell.validate(&beyond).unwrap_err().to_string();
     assert!(message.contains("edge 2<-1 has no choice 5"), "{message}");
     // Methods without a Result do not panic on it.
     assert_eq!(cell.encode(&foreign).len(), 30);
-    assert!(
-        cell.print(&Architecture::new(vec![]))
-            .starts_with("|none~0|")
-    );
+    assert!(cell.print(&Architecture::new(vec![])).starts_with("|none~0|"));
     assert!(NasBench201Config::published().parameters(&foreign).is_err());
 
-    assert!(matches!(
-        cell.argmax(&[0.0; 29]),
-        Err(SpaceError::LogitCount {
-            found: 29,
-            expected: 30,
-            ..
-        })
-    ));
+    assert!(matches!(cell.argmax(&[0.0; 29]), Err(SpaceError::LogitCount { found: 29, expected: 30, .. })));
     let mut logits = [0.0; 30];
     assert_eq!(cell.argmax(&logits).unwrap().choices(), [0; 6]);
     logits[12] = f32::NAN;
     let message = cell.argmax(&logits).unwrap_err().to_string();
-    assert!(
-        message.contains("logit 12, a choice of edge 2<-1,"),
-        "{message}"
-    );
+    assert!(message.contains("logit 12, a choice of edge 2<-1,"), "{message}");
 
     let broken = [
-        GptConfig {
-            heads: vec![],
-            ..GptConfig::small()
-        },
-        GptConfig {
-            heads: vec![4, 4],
-            ..GptConfig::small()
-        },
-        GptConfig {
-            layers: vec![0, 1],
-            ..GptConfig::small()
-        },
-        GptConfig {
-            layers: vec![],
-            ..GptConfig::small()
-        },
-        GptConfig {
-            biases: vec![],
-            ..GptConfig::small()
-        },
+        GptConfig { heads: vec![], ..GptConfig::small() },
+        GptConfig { heads: vec![4, 4], ..GptConfig::small() },
+        GptConfig { layers: vec![0, 1], ..GptConfig::small() },
+        GptConfig { layers: vec![], ..GptConfig::small() },
+        GptConfig { biases: vec![], ..GptConfig::small() },
     ];
     for config in broken {
-        assert!(matches!(
-            Gpt::new(config),
-            Err(SpaceError::Definition { .. })
-        ));
+        assert!(matches!(Gpt::new(config), Err(SpaceError::Definition { .. })));
     }
-    let odd = NasBench201Config {
-        height: 30,
-        ..NasBench201Config::published()
-    };
+    let odd = NasBench201Config { height: 30, ..NasBench201Config::published() };
     let message = odd.flops(&cell.largest()).unwrap_err().to_string();
-    assert!(
-        message.contains("height is 30, expected a multiple of 4"),
-        "{message}"
-    );
+    assert!(message.contains("height is 30, expected a multiple of 4"), "{message}");
     // The greatest network allowed still fits in 64 bits: 18 edges x 256 cells x 9 taps dominate.
     let widest = NasBench201Config {
         channels: 4096,
@@ -253,8 +187,5 @@ fn foreign_architectures_and_impossible_spaces_are_refused() {
         classes: 1 << 20,
     };
     let flops = u128::from(widest.flops(&cell.largest()).unwrap());
-    assert!(
-        flops >> 48 >= 18 * 256 * 9 && flops >> 48 < 18 * 257 * 9,
-        "{flops}"
-    );
+    assert!(flops >> 48 >= 18 * 256 * 9 && flops >> 48 < 18 * 257 * 9, "{flops}");
 }

@@ -4,8 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use parnas::space::nas_bench_201::EDGES;
 use parnas::space::{
-    Architecture, MobileNetV3, MobileNetV3Config, NasBench201, NasBench201Config, Operation,
-    SearchSpace,
+    Architecture, MobileNetV3, MobileNetV3Config, NasBench201, NasBench201Config, Operation, SearchSpace,
 };
 
 fn shared_data(file: &str) -> Option<String> {
@@ -25,10 +24,7 @@ fn formula(space: &NasBench201, architecture: &Architecture) -> String {
     // A node is the sorted list of the terms of its sum.
     let mut nodes = vec![vec!["x".to_owned()]];
     for node in 1..4 {
-        let incoming = EDGES
-            .into_iter()
-            .zip(operations)
-            .filter(|((to, _), _)| *to == node);
+        let incoming = EDGES.into_iter().zip(operations).filter(|((to, _), _)| *to == node);
         let mut terms: Vec<String> = incoming
             .flat_map(|((_, from), operation)| match operation {
                 Operation::SkipConnect => nodes[from].clone(),
@@ -54,16 +50,9 @@ fn parameters_equal_the_table_of_all_cells() {
     let header: Vec<&str> = lines.next().unwrap().split(',').collect();
     let column = |name: &str| header.iter().position(|&column| column == name).unwrap();
     let architecture_column = column("arch");
-    let datasets = [
-        ("c10_params_m", 10),
-        ("c100_params_m", 100),
-        ("in16_params_m", 120),
-    ];
+    let datasets = [("c10_params_m", 10), ("c100_params_m", 100), ("in16_params_m", 120)];
     let columns = datasets.map(|(name, _)| column(name));
-    let networks = datasets.map(|(_, classes)| NasBench201Config {
-        classes,
-        ..Default::default()
-    });
+    let networks = datasets.map(|(_, classes)| NasBench201Config { classes, ..Default::default() });
 
     let space = NasBench201::new();
     let mut own_counts: BTreeMap<String, BTreeSet<[u64; 3]>> = BTreeMap::new();
@@ -74,8 +63,7 @@ fn parameters_equal_the_table_of_all_cells() {
         let architecture = space.parse(fields[architecture_column]).unwrap();
         assert_eq!(space.print(&architecture), fields[architecture_column]);
         // Millions with six digits after the point: single parameters.
-        let published =
-            columns.map(|column| (fields[column].parse::<f64>().unwrap() * 1e6).round() as u64);
+        let published = columns.map(|column| (fields[column].parse::<f64>().unwrap() * 1e6).round() as u64);
         let counted = networks.map(|network| network.parameters(&architecture).unwrap());
         let formula = formula(&space, &architecture);
         if counted != published {
@@ -102,8 +90,7 @@ fn measured_once_for_all_architectures_are_read() {
         let record: serde_json::Value = serde_json::from_str(line).unwrap();
         let architecture = space.parse(&record["arch"].to_string()).unwrap();
         let number = |key: &str, index: usize| record["arch"][key][index].as_i64().unwrap();
-        let value =
-            |decision: usize| space.decisions()[decision].number(architecture.choices()[decision]);
+        let value = |decision: usize| space.decisions()[decision].number(architecture.choices()[decision]);
         for stage in 0..5 {
             assert_eq!(value(41 + stage), Some(number("d", stage)));
             for block in 0..4 {

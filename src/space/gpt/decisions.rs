@@ -68,19 +68,11 @@ impl Gpt {
     /// [`SpaceError::Definition`] where a list of choices is empty or repeats itself, or a number of layers is 0.
     pub fn new(config: GptConfig) -> Result<Self, SpaceError> {
         let name = "gpt";
-        let wide = |numbers: &[u32]| {
-            numbers
-                .iter()
-                .map(|&number| i64::from(number))
-                .collect::<Vec<i64>>()
-        };
+        let wide = |numbers: &[u32]| numbers.iter().map(|&number| i64::from(number)).collect::<Vec<i64>>();
         let layers = wide(&config.layers);
         if layers.contains(&0) {
             let reason = "a network has at least one layer".to_owned();
-            return Err(SpaceError::Definition {
-                space: name.to_owned(),
-                reason,
-            });
+            return Err(SpaceError::Definition { space: name.to_owned(), reason });
         }
         let deepest = layers.iter().copied().max().unwrap_or(0) as usize;
         let (embedding, depth, first_ratio) = (0, 1, 2);
@@ -91,61 +83,28 @@ impl Gpt {
             Decision::over_numbers("embedding", "embedding", &wide(&config.embeddings)),
             Decision::over_numbers("layers", "layers", &layers),
         ];
-        for (group, numbers) in [
-            ("feed_forward_ratio", &config.feed_forward_ratios),
-            ("heads", &config.heads),
-        ] {
+        for (group, numbers) in [("feed_forward_ratio", &config.feed_forward_ratios), ("heads", &config.heads)] {
             for layer in 0..deepest {
                 let label = format!("layer{}.{group}", layer + 1);
                 let decision = Decision::over_numbers(label, group, &wide(numbers));
                 decisions.push(decision.active_when(depth, choices_deeper_than(&layers, layer)));
             }
         }
-        let words: Vec<&str> = config
-            .biases
-            .iter()
-            .map(|&bias| if bias { "true" } else { "false" })
-            .collect();
-        let position = |wanted| {
-            config
-                .biases
-                .iter()
-                .position(|&bias| bias == wanted)
-                .unwrap_or(0) as u16
-        };
-        decisions.push(Decision::over_names(
-            "bias",
-            "bias",
-            &words,
-            position(false),
-            position(true),
-        ));
+        let words: Vec<&str> = config.biases.iter().map(|&bias| if bias { "true" } else { "false" }).collect();
+        let position = |wanted| config.biases.iter().position(|&bias| bias == wanted).unwrap_or(0) as u16;
+        decisions.push(Decision::over_names("bias", "bias", &words, position(false), position(true)));
 
-        let field = |key, decisions: std::ops::Range<usize>, extent| Field {
-            key,
-            decisions: decisions.collect(),
-            extent,
-        };
+        let field =
+            |key, decisions: std::ops::Range<usize>, extent| Field { key, decisions: decisions.collect(), extent };
         let fields = vec![
             field("sample_embed_dim", embedding..depth, Extent::Value),
             field("sample_n_layer", depth..first_ratio, Extent::Value),
             field("sample_n_head", first_head..bias, Extent::ActiveOnly),
-            field(
-                "sample_mlp_ratio",
-                first_ratio..first_head,
-                Extent::ActiveOnly,
-            ),
+            field("sample_mlp_ratio", first_ratio..first_head, Extent::ActiveOnly),
             field("sample_bias", bias..bias + 1, Extent::Value),
         ];
         let layout = DecisionLayout::new(name, decisions)?;
-        Ok(Self {
-            config,
-            layout,
-            format: RecordFormat {
-                fields,
-                ignored: &[],
-            },
-        })
+        Ok(Self { config, layout, format: RecordFormat { fields, ignored: &[] } })
     }
 
     /// The configuration that the space was made from.

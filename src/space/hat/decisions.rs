@@ -69,104 +69,35 @@ impl Hat {
     /// [`SpaceError::Definition`] where a list of choices is empty or repeats itself, or a number of layers is 0.
     pub fn new(config: HatConfig) -> Result<Self, SpaceError> {
         let name = "hat";
-        let wide = |numbers: &[u32]| {
-            numbers
-                .iter()
-                .map(|&number| i64::from(number))
-                .collect::<Vec<i64>>()
-        };
+        let wide = |numbers: &[u32]| numbers.iter().map(|&number| i64::from(number)).collect::<Vec<i64>>();
         let layers = [wide(&config.encoder_layers), wide(&config.decoder_layers)];
         if layers.iter().any(|layers| layers.contains(&0)) {
             let reason = "an encoder and a decoder have at least one layer".to_owned();
-            return Err(SpaceError::Definition {
-                space: name.to_owned(),
-                reason,
-            });
+            return Err(SpaceError::Definition { space: name.to_owned(), reason });
         }
 
         let mut decisions = Vec::new();
         let mut fields = Vec::new();
         let mut single = |key, label: &str, group: &str, numbers: &[i64]| {
-            fields.push(Field {
-                key,
-                decisions: vec![decisions.len()],
-                extent: Extent::Value,
-            });
+            fields.push(Field { key, decisions: vec![decisions.len()], extent: Extent::Value });
             decisions.push(Decision::over_numbers(label, group, numbers));
         };
-        let embeddings = [
-            wide(&config.encoder_embeddings),
-            wide(&config.decoder_embeddings),
-        ];
-        single(
-            "encoder-embed-dim-subtransformer",
-            "encoder.embedding",
-            "encoder_embedding",
-            &embeddings[0],
-        );
-        single(
-            "decoder-embed-dim-subtransformer",
-            "decoder.embedding",
-            "decoder_embedding",
-            &embeddings[1],
-        );
+        let embeddings = [wide(&config.encoder_embeddings), wide(&config.decoder_embeddings)];
+        single("encoder-embed-dim-subtransformer", "encoder.embedding", "encoder_embedding", &embeddings[0]);
+        single("decoder-embed-dim-subtransformer", "decoder.embedding", "decoder_embedding", &embeddings[1]);
         let first_layers = 2;
-        single(
-            "encoder-layer-num-subtransformer",
-            "encoder.layers",
-            "encoder_layers",
-            &layers[0],
-        );
-        single(
-            "decoder-layer-num-subtransformer",
-            "decoder.layers",
-            "decoder_layers",
-            &layers[1],
-        );
+        single("encoder-layer-num-subtransformer", "encoder.layers", "encoder_layers", &layers[0]);
+        single("decoder-layer-num-subtransformer", "decoder.layers", "decoder_layers", &layers[1]);
 
-        let reach: Vec<i64> = config
-            .cross_reach
-            .iter()
-            .map(|&reach| i64::from(reach))
-            .collect();
+        let reach: Vec<i64> = config.cross_reach.iter().map(|&reach| i64::from(reach)).collect();
         let (encoder, decoder) = (0, 1);
         for (key, side, what, numbers) in [
-            (
-                "encoder-ffn-embed-dim-all-subtransformer",
-                encoder,
-                "feed_forward",
-                wide(&config.encoder_feed_forward),
-            ),
-            (
-                "decoder-ffn-embed-dim-all-subtransformer",
-                decoder,
-                "feed_forward",
-                wide(&config.decoder_feed_forward),
-            ),
-            (
-                "encoder-self-attention-heads-all-subtransformer",
-                encoder,
-                "heads",
-                wide(&config.encoder_heads),
-            ),
-            (
-                "decoder-self-attention-heads-all-subtransformer",
-                decoder,
-                "heads",
-                wide(&config.decoder_heads),
-            ),
-            (
-                "decoder-ende-attention-heads-all-subtransformer",
-                decoder,
-                "cross_heads",
-                wide(&config.cross_heads),
-            ),
-            (
-                "decoder-arbitrary-ende-attn-all-subtransformer",
-                decoder,
-                "cross_reach",
-                reach,
-            ),
+            ("encoder-ffn-embed-dim-all-subtransformer", encoder, "feed_forward", wide(&config.encoder_feed_forward)),
+            ("decoder-ffn-embed-dim-all-subtransformer", decoder, "feed_forward", wide(&config.decoder_feed_forward)),
+            ("encoder-self-attention-heads-all-subtransformer", encoder, "heads", wide(&config.encoder_heads)),
+            ("decoder-self-attention-heads-all-subtransformer", decoder, "heads", wide(&config.decoder_heads)),
+            ("decoder-ende-attention-heads-all-subtransformer", decoder, "cross_heads", wide(&config.cross_heads)),
+            ("decoder-arbitrary-ende-attn-all-subtransformer", decoder, "cross_reach", reach),
         ] {
             let stack = ["encoder", "decoder"][side];
             let start = decisions.len();
@@ -176,21 +107,10 @@ impl Hat {
                 let active = choices_deeper_than(&layers[side], layer);
                 decisions.push(decision.active_when(first_layers + side, active));
             }
-            fields.push(Field {
-                key,
-                decisions: (start..decisions.len()).collect(),
-                extent: Extent::ActiveOnly,
-            });
+            fields.push(Field { key, decisions: (start..decisions.len()).collect(), extent: Extent::ActiveOnly });
         }
         let layout = DecisionLayout::new(name, decisions)?;
-        Ok(Self {
-            config,
-            layout,
-            format: RecordFormat {
-                fields,
-                ignored: &[],
-            },
-        })
+        Ok(Self { config, layout, format: RecordFormat { fields, ignored: &[] } })
     }
 
     /// The configuration that the space was made from.

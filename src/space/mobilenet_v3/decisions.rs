@@ -53,29 +53,18 @@ impl MobileNetV3 {
     /// [`SpaceError::Definition`] where a list of choices is empty or repeats itself, or a depth is 0.
     pub fn new(config: MobileNetV3Config) -> Result<Self, SpaceError> {
         let name = "mobilenet_v3";
-        let wide = |numbers: &[u32]| {
-            numbers
-                .iter()
-                .map(|&number| i64::from(number))
-                .collect::<Vec<i64>>()
-        };
+        let wide = |numbers: &[u32]| numbers.iter().map(|&number| i64::from(number)).collect::<Vec<i64>>();
         let depths = wide(&config.depths);
         if config.stages == 0 || depths.contains(&0) {
             let reason = "a network has at least one stage, a stage at least one block".to_owned();
-            return Err(SpaceError::Definition {
-                space: name.to_owned(),
-                reason,
-            });
+            return Err(SpaceError::Definition { space: name.to_owned(), reason });
         }
         let blocks = depths.iter().copied().max().unwrap_or(0) as usize;
         let all = config.stages * blocks;
         let first_depth = 2 * all + 1;
 
         let mut decisions = Vec::with_capacity(first_depth + config.stages);
-        for (group, numbers) in [
-            ("kernel_size", &config.kernel_sizes),
-            ("expansion", &config.expansions),
-        ] {
+        for (group, numbers) in [("kernel_size", &config.kernel_sizes), ("expansion", &config.expansions)] {
             for (stage, block) in (0..all).map(|index| (index / blocks, index % blocks)) {
                 let label = format!("stage{}.block{}.{group}", stage + 1, block + 1);
                 let active = choices_deeper_than(&depths, block);
@@ -83,24 +72,13 @@ impl MobileNetV3 {
                 decisions.push(decision.active_when(first_depth + stage, active));
             }
         }
-        decisions.push(Decision::over_numbers(
-            "resolution",
-            "resolution",
-            &wide(&config.resolutions),
-        ));
+        decisions.push(Decision::over_numbers("resolution", "resolution", &wide(&config.resolutions)));
         for stage in 1..=config.stages {
-            decisions.push(Decision::over_numbers(
-                format!("stage{stage}.depth"),
-                "depth",
-                &depths,
-            ));
+            decisions.push(Decision::over_numbers(format!("stage{stage}.depth"), "depth", &depths));
         }
 
-        let field = |key, decisions: std::ops::Range<usize>, extent| Field {
-            key,
-            decisions: decisions.collect(),
-            extent,
-        };
+        let field =
+            |key, decisions: std::ops::Range<usize>, extent| Field { key, decisions: decisions.collect(), extent };
         let fields = vec![
             field("ks", 0..all, Extent::All),
             field("e", all..2 * all, Extent::All),
@@ -108,14 +86,7 @@ impl MobileNetV3 {
             field("r", 2 * all..2 * all + 1, Extent::ListOfOne),
         ];
         let layout = DecisionLayout::new(name, decisions)?;
-        Ok(Self {
-            config,
-            layout,
-            format: RecordFormat {
-                fields,
-                ignored: &["wid"],
-            },
-        })
+        Ok(Self { config, layout, format: RecordFormat { fields, ignored: &["wid"] } })
     }
 
     /// The configuration that the space was made from.

@@ -31,14 +31,7 @@ pub struct NasBench201Config {
 impl NasBench201Config {
     /// The published network for CIFAR-10: 16 channels, 5 cells a stage, 32x32 colour images, 10 classes.
     pub fn published() -> Self {
-        Self {
-            channels: 16,
-            cells_per_stage: 5,
-            image_channels: 3,
-            height: 32,
-            width: 32,
-            classes: 10,
-        }
+        Self { channels: 16, cells_per_stage: 5, image_channels: 3, height: 32, width: 32, classes: 10 }
     }
 
     /// Checks that such a network exists: extents in the ranges given at the fields, so that counts fit in 64 bits, and
@@ -56,13 +49,8 @@ impl NasBench201Config {
             ("classes", self.classes, 1 << 20, 1),
         ] {
             if value == 0 || value > most || value % step != 0 {
-                let reason = format!(
-                    "{label} is {value}, expected a multiple of {step} from {step} to {most}"
-                );
-                return Err(SpaceError::Definition {
-                    space: "nas_bench_201".to_owned(),
-                    reason,
-                });
+                let reason = format!("{label} is {value}, expected a multiple of {step} from {step} to {most}");
+                return Err(SpaceError::Definition { space: "nas_bench_201".to_owned(), reason });
             }
         }
         Ok(())
@@ -109,10 +97,7 @@ impl NasBench201Config {
         let mut total = 9 * u64::from(self.image_channels) * self.stage_channels(0) * pixels(0);
         for stage in 0..3 {
             let channels = self.stage_channels(stage);
-            let cell: u64 = operations
-                .iter()
-                .map(|&operation| taps(operation) * channels * channels)
-                .sum();
+            let cell: u64 = operations.iter().map(|&operation| taps(operation) * channels * channels).sum();
             total += u64::from(self.cells_per_stage) * cell * pixels(stage);
             if stage > 0 {
                 // All three convolutions of the block work at the size after it.

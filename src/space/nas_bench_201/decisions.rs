@@ -22,13 +22,8 @@ pub enum Operation {
 
 impl Operation {
     /// All operations; the position of each is its choice index.
-    pub const ALL: [Self; 5] = [
-        Self::None,
-        Self::SkipConnect,
-        Self::Convolution1x1,
-        Self::Convolution3x3,
-        Self::AveragePool3x3,
-    ];
+    pub const ALL: [Self; 5] =
+        [Self::None, Self::SkipConnect, Self::Convolution1x1, Self::Convolution3x3, Self::AveragePool3x3];
 
     /// The benchmark's name of the operation, as in cell strings.
     pub fn name(self) -> &'static str {
@@ -63,19 +58,8 @@ impl NasBench201 {
     /// The space; it has no configuration. The network around the cell has: [`super::NasBench201Config`].
     pub fn new() -> Self {
         let names = Operation::ALL.map(Operation::name);
-        let (smallest, largest) = (
-            Operation::SkipConnect as u16,
-            Operation::Convolution3x3 as u16,
-        );
-        let edge = |(to, from)| {
-            Decision::over_names(
-                format!("edge {to}<-{from}"),
-                "edge",
-                &names,
-                smallest,
-                largest,
-            )
-        };
+        let (smallest, largest) = (Operation::SkipConnect as u16, Operation::Convolution3x3 as u16);
+        let edge = |(to, from)| Decision::over_names(format!("edge {to}<-{from}"), "edge", &names, smallest, largest);
         let layout = DecisionLayout::new("nas_bench_201", EDGES.map(edge).to_vec())
             .expect("six differently named edges over five differently named operations");
         Self { layout }
@@ -87,9 +71,7 @@ impl NasBench201 {
     /// Those of [`SearchSpace::validate`].
     pub fn operations(&self, architecture: &Architecture) -> Result<[Operation; 6], SpaceError> {
         self.layout.validate(architecture)?;
-        Ok(std::array::from_fn(|edge| {
-            Operation::ALL[usize::from(self.layout.choice(architecture, edge))]
-        }))
+        Ok(std::array::from_fn(|edge| Operation::ALL[usize::from(self.layout.choice(architecture, edge))]))
     }
 
     /// Whether any path leads from the cell's input to its output. Where none does, the network's answer is a constant.
@@ -112,28 +94,18 @@ impl NasBench201 {
             return Err(self.syntax(text, position, expected));
         };
         let decision = &self.layout.decisions()[edge];
-        decision
-            .choice_named(name)
-            .ok_or_else(|| SpaceError::UnknownChoice {
-                space: self.layout.name().to_owned(),
-                decision: decision.name.clone(),
-                text: name.to_owned(),
-                position,
-                choices: decision.choices.clone(),
-            })
+        decision.choice_named(name).ok_or_else(|| SpaceError::UnknownChoice {
+            space: self.layout.name().to_owned(),
+            decision: decision.name.clone(),
+            text: name.to_owned(),
+            position,
+            choices: decision.choices.clone(),
+        })
     }
 
     fn syntax(&self, text: &str, position: usize, expected: impl Into<String>) -> SpaceError {
-        let (space, text) = (
-            self.layout.name().to_owned(),
-            text.chars().take(40).collect(),
-        );
-        SpaceError::Syntax {
-            space,
-            text,
-            position,
-            expected: expected.into(),
-        }
+        let (space, text) = (self.layout.name().to_owned(), text.chars().take(40).collect());
+        SpaceError::Syntax { space, text, position, expected: expected.into() }
     }
 }
 
@@ -164,9 +136,7 @@ impl SearchSpace for NasBench201 {
                 return Err(self.syntax(rest(at), at, format!("`{opening}`")));
             }
             at += opening.len();
-            let length = rest(at)
-                .find('|')
-                .ok_or_else(|| self.syntax(rest(at), at, "an operation and `|`"))?;
+            let length = rest(at).find('|').ok_or_else(|| self.syntax(rest(at), at, "an operation and `|`"))?;
             choices.push(self.parse_edge(edge, &text[at..at + length], at)?);
             at += length + 1;
         }
