@@ -14,7 +14,7 @@ use crate::plan::{BufferId, Buffers, Plan};
 #[derive(Debug)]
 pub enum Executor {
     /// The CPU of this machine.
-    Cpu(CpuExecutor),
+    Cpu(Box<CpuExecutor>),
     /// A wgpu device.
     Gpu(Box<GpuExecutor>),
 }
@@ -35,7 +35,7 @@ impl Executor {
     /// Where the device cannot be opened or a buffer does not fit.
     pub fn new(facts: &DeviceFacts, threads: Option<usize>, buffers: &Buffers) -> Result<Self> {
         match facts.kind {
-            DeviceKind::Cpu => Ok(Self::Cpu(CpuExecutor::new(facts.clone(), threads, buffers)?)),
+            DeviceKind::Cpu => Ok(Self::Cpu(Box::new(CpuExecutor::new(facts.clone(), threads, buffers)?))),
             _ => Ok(Self::Gpu(Box::new(GpuExecutor::open(facts, buffers)?))),
         }
     }
