@@ -21,8 +21,28 @@ impl Cpu {
     ///
     /// What `body` calls must be `#[inline(always)]` to profit: plain loops over slices then become vector code.
     #[inline(always)]
-    pub fn vectorised<R>(&self, body: impl FnOnce() -> R) -> R {
-        self.arch.dispatch(body)
+    pub fn vectorised<R>(&self, body: impl FnMut() -> R) -> R {
+        self.arch.dispatch(Body(body))
+    }
+
+    /// Runs `operation` with the vectors of this machine as a type, for register tiles that the compiler would not
+    /// find by itself.
+    #[inline(always)]
+    pub fn with_vectors<O: pulp::WithSimd>(&self, operation: O) -> O::Output {
+        self.arch.dispatch(operation)
+    }
+}
+
+/// A closure that is called by reference. Called by value it would go through a shim of the compiler's that is not
+/// always inlined, and a body that is not inlined is compiled without the vector instructions.
+struct Body<F>(F);
+
+impl<R, F: FnMut() -> R> pulp::WithSimd for Body<F> {
+    type Output = R;
+
+    #[inline(always)]
+    fn with_simd<S: pulp::Simd>(mut self, _: S) -> R {
+        (self.0)()
     }
 }
 
