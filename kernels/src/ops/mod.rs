@@ -1,6 +1,35 @@
 //! One file an operation: typed parameters, its CPU kernel, its cost. The WGSL stands under the same name in
 //! `parnas-shaders`.
 
+mod adam;
+mod clip_factor;
+mod draws;
+mod functions;
+mod given_choices;
+mod gram;
+mod min_norm;
+mod philox;
+mod random;
+mod require;
+mod sample;
+mod sample_gradient;
+mod schedule;
+mod sgd;
+mod sum_of_squares;
+mod tick;
 mod unary;
 
+pub use adam::Adam;
+pub use clip_factor::ClipFactor;
+pub use given_choices::GivenChoices;
+pub use gram::Gram;
+pub use min_norm::MinNorm;
+pub use philox::{philox_key, philox4x32_10};
+pub use random::{Distribution, Random};
+pub use sample::{Sample, SampleKind};
+pub use sample_gradient::SampleGradient;
+pub use schedule::{Schedule, ScheduleKind};
+pub use sgd::Sgd;
+pub use sum_of_squares::SumOfSquares;
+pub use tick::Tick;
 pub use unary::{Function, Unary};

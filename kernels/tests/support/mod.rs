@@ -1,6 +1,8 @@
 //! What every kernel test uses: seeded numbers, both executors, and comparison with an f64 reference under a bound
 //! that grows with the sum of the magnitudes that were added.
 
+pub mod pushed;
+
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::OnceLock;

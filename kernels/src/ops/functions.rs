@@ -1,0 +1,51 @@
+//! The series of `shared/functions.wgsl`, for kernels on the CPU: the same numbers but for the rounding of fused
+//! multiply-adds, and loops over them become vector code.
+
+/// The natural logarithm of a normal, positive number: x = m 2^e, log m = 2 atanh((m - 1) / (m + 1)).
+#[inline(always)]
+pub(crate) fn natural_logarithm(x: f32) -> f32 {
+    let bits = x.to_bits();
+    let half = f32::from_bits((bits & 0x007f_ffff) | 0x3f00_0000);
+    let low = half < std::f32::consts::FRAC_1_SQRT_2;
+    let m = if low { 2.0 * half } else { half };
+    let e = ((bits >> 23) as i32 - 126 - i32::from(low)) as f32;
+    let s = (m - 1.0) / (m + 1.0);
+    let z = s * s;
+    let series = 1.0 + z * (1.0 / 3.0 + z * (1.0 / 5.0 + z * (1.0 / 7.0 + z * (1.0 / 9.0))));
+    e * std::f32::consts::LN_2 + 2.0 * s * series
+}
+
+/// (cos, sin) of 2 pi t, t in [0, 1].
+#[inline(always)]
+pub(crate) fn cosine_and_sine_of_turns(t: f32) -> (f32, f32) {
+    // Nearest quarter turn, and the angle from there in [-pi/4, pi/4].
+    let quarter = (4.0 * t + 0.5).floor();
+    let x = (4.0 * t - quarter) * std::f32::consts::FRAC_PI_2;
+    let z = x * x;
+    let sine = x * (1.0 - z / 6.0 * (1.0 - z / 20.0 * (1.0 - z / 42.0 * (1.0 - z / 72.0))));
+    let cosine = 1.0 - z / 2.0 * (1.0 - z / 12.0 * (1.0 - z / 30.0 * (1.0 - z / 56.0 * (1.0 - z / 90.0))));
+    let q = quarter as u32 & 3;
+    let (c, s) = if q & 1 == 1 { (sine, cosine) } else { (cosine, sine) };
+    (if q == 1 || q == 2 { -c } else { c }, if q >= 2 { -s } else { s })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn series_are_those_functions() {
+        for i in 0..100_000u32 {
+            let t = i as f32 / 100_000.0;
+            let (c, s) = cosine_and_sine_of_turns(t);
+            let (sine, cosine) = (f64::from(t) * std::f64::consts::TAU).sin_cos();
+            assert!((f64::from(c) - cosine).abs() < 2e-7 && (f64::from(s) - sine).abs() < 2e-7, "{t}: {c} {s}");
+            let x = (2 * i + 1) as f32 / (1 << 24) as f32 * 83.0;
+            for x in [x, 1.0 - x / 100.0] {
+                let exact = f64::from(x).ln();
+                let error = (f64::from(natural_logarithm(x)) - exact).abs();
+                assert!(error <= 3e-7 * exact.abs(), "log {x}: error {error:e}");
+            }
+        }
+    }
+}
