@@ -1,6 +1,7 @@
 // gram[e] = sum_c partials[c, e] (+ previous[e], ACCUMULATE 1), f32: adds the passes of `pareto/gram` in their order.
 //
 // One invocation an entry of the matrix. Grid: ceil(entries / 64).
+// Rounds: count, at most 256 (`RANGES` of the kernel).
 // Bindings: 0 parameters, 1 partials [count, entries], then previous [entries] where ACCUMULATE, then gram [entries].
 // Consts: ACCUMULATE = 0 1
 

@@ -5,6 +5,7 @@
 // Starts from the best pair of rows, then moves towards the row with the smallest inner product, at most 250 times and
 // until the weights change by less than 1e-5 in sum. Two rows end at the pair, one row weighs 1.
 // One workgroup; an invocation computes the inner product of one row, the first decides. Grid: 1.
+// Rounds: 250 (1 + 3 rows) + 5 rows, at most 24,410 with 32 rows.
 // Bindings: 0 parameters, 1 gram [rows, rows], 2 coefficients [rows], 3 weights [rows], 4 norm [1].
 // Consts: NORMALISE = 0 1
 

@@ -6,6 +6,7 @@
 // gammas after Marsaglia and Tsang 2000, in logarithms; at most 16 tries, after which the gamma's mode stands: one in
 // 10^20): an invocation makes a row of `width` elements, counter (index, step, site, try).
 // Grid: ceil(len / 1024) or ceil(len / width / 256), folded into x and y.
+// Rounds: 2 width for DISTRIBUTION 4; 3 width and a round a try, so at most 19 width, for 5.
 // Bindings: 0 parameters, 1 clock [2] (u32), 2 y [len].
 // Consts: DISTRIBUTION = 0 1 2 3 4 5
 

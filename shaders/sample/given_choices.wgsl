@@ -2,6 +2,7 @@
 //
 // A choice beyond its group counts as the group's last.
 // One invocation an (architecture, group), which walks the group's entries. Grid: ceil(A * groups / 64), folded.
+// Rounds: the width of the widest group.
 // Bindings: 0 parameters, 1 choices [A, groups] (u32), 2 offsets [groups + 1] (u32), 3 weights [A, total].
 
 #import "shared/grid"

@@ -10,6 +10,7 @@
 // (The published z takes log_softmax(logits): a constant a group, which neither softmax nor argmax sees.)
 // Counter of a draw: ((first_architecture + a) * groups + group, step, site, entry / 4).
 // One invocation an (architecture, group), which walks the group's entries. Grid: ceil(A * groups / 64), folded.
+// Rounds: 5 times the width of the widest group, at most.
 // Bindings: 0 parameters, 1 logits [A, total], 2 offsets [groups + 1] (u32: start of each group), 3 clock [2] (u32),
 // 4 weights [A, total], 5 probabilities [A, total].
 // Consts: KIND = 0 1 2 3 4 5

@@ -5,6 +5,7 @@
 // p^(1/T), normalised, at any other (TEMPERED 1): q = (s + D) / 2, u = 2 (g q - q <g, q>), v = -(g p - p <g, p>) / 2,
 // dlogits = (u + v) - mean(u + v).
 // One invocation an (architecture, group), which walks the group's entries. Grid: ceil(A * groups / 64), folded.
+// Rounds: 4 times the width of the widest group, at most.
 // Bindings: 0 parameters, 1 g [A, total], 2 weights [A, total], 3 probabilities [A, total], 4 offsets [groups + 1]
 // (u32), 5 dlogits [A, total].
 // Consts: REINMAX = 0 1; TEMPERED = 0 1

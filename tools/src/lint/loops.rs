@@ -6,10 +6,10 @@
 //!
 //! A kernel passes by itself where its text shows it: each loop counts a `u32` (or an `i32` from a constant) up to a
 //! constant, or halves a number to zero, or doubles one up to a constant, and the sum with inner loops multiplied is
-//! small enough. Any other kernel says in its header what the sum is and what keeps it below:
+//! small enough. Any other kernel says in its header what the sum is, and its parameters refuse what would pass the limit:
 //!
 //! ```wgsl
-//! // Rounds: rows / 256 + columns; refused beyond 65,535 by Softmax::validate.
+//! // Rounds: 3 classes.
 //! ```
 
 use naga::{
@@ -50,7 +50,7 @@ pub fn check(module: &Module, text: &str) -> (usize, Vec<Remark>) {
             line: line(span, text),
             message: format!(
                 "{message}: say in the header, `{HEADER} ...`, how many rounds an invocation takes through all of its \
-                 loops together and why that is at most {ROUNDS}"
+                 loops together, and have the kernel refuse more than {ROUNDS}"
             ),
         });
     }
