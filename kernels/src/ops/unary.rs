@@ -43,7 +43,7 @@ pub enum Function {
 }
 
 impl Function {
-    fn code(self) -> u32 {
+    pub(super) fn code(self) -> u32 {
         match self {
             Self::Affine { .. } => 0,
             Self::Relu => 1,

@@ -1,33 +1,43 @@
-//! Functions of one number.
+//! Functions of one number and of two.
 
-use parnas_kernels::ops::{Function, Unary};
+use parnas_kernels::Kernel;
+use parnas_kernels::ops::{Binary, BinaryOperation, Function, Unary, UnaryGradient};
 
+use crate::reference::binary::binary;
 use crate::reference::unary::unary;
+use crate::reference::unary_gradient::unary_gradient;
 use crate::support::{ODD, assert_close, devices, numbers, run};
+
+const FUNCTIONS: [Function; 12] = [
+    Function::Affine { scale: 1.5, shift: -0.25 },
+    Function::Relu,
+    Function::Exp,
+    Function::Log,
+    Function::Sqrt,
+    Function::Square,
+    Function::Reciprocal,
+    Function::Sin,
+    Function::Tanh,
+    Function::Sigmoid,
+    Function::Abs,
+    Function::Softplus,
+];
+
+/// Arguments at which the function is defined and not steep.
+fn arguments(function: Function, len: usize) -> Vec<f32> {
+    let mut x = numbers(len as u64, len);
+    if matches!(function, Function::Log | Function::Sqrt | Function::Reciprocal) {
+        x.iter_mut().for_each(|x| *x = x.abs() + 0.1);
+    }
+    x
+}
 
 #[test]
 fn unary_functions_agree_with_the_reference() {
-    let functions = [
-        Function::Affine { scale: 1.5, shift: -0.25 },
-        Function::Relu,
-        Function::Exp,
-        Function::Log,
-        Function::Sqrt,
-        Function::Square,
-        Function::Reciprocal,
-        Function::Sin,
-        Function::Tanh,
-        Function::Sigmoid,
-        Function::Abs,
-        Function::Softplus,
-    ];
     for facts in devices() {
-        for function in functions {
+        for function in FUNCTIONS {
             for len in ODD {
-                let mut x = numbers(len as u64, len);
-                if matches!(function, Function::Log | Function::Sqrt | Function::Reciprocal) {
-                    x.iter_mut().for_each(|x| *x = x.abs() + 0.1);
-                }
+                let x = arguments(function, len);
                 let got = run(&facts, Unary { function, len }, &[x.clone(), vec![f32::NAN; len]]);
                 // WGSL grants functions such as exp and sin an absolute error, most drivers far less.
                 assert_close(
@@ -38,6 +48,61 @@ fn unary_functions_agree_with_the_reference() {
                     2e-6,
                 );
             }
+        }
+    }
+}
+
+#[test]
+fn derivatives_agree_with_the_reference() {
+    for facts in devices() {
+        for function in FUNCTIONS {
+            for len in [1, 41, 300] {
+                let (x, g) = (arguments(function, len), numbers(9, len));
+                let kernel = UnaryGradient { function, len };
+                let got = run(&facts, kernel, &[x.clone(), g.clone(), vec![f32::NAN; len]]);
+                let exact = unary_gradient(function, &x, &g);
+                assert_close(&format!("{function:?}' of {len} on {}", facts.selector), &got[0], &exact, 4e-6, 2e-6);
+            }
+        }
+    }
+}
+
+#[test]
+fn binary_operations_agree_with_the_reference() {
+    let operations = [
+        BinaryOperation::Add,
+        BinaryOperation::Subtract,
+        BinaryOperation::Multiply,
+        BinaryOperation::Divide,
+        BinaryOperation::Maximum,
+        BinaryOperation::Minimum,
+        BinaryOperation::GreaterThan,
+    ];
+    let shapes: [(&[usize], &[usize]); 7] = [
+        (&[127], &[127]),
+        (&[3, 41], &[1]),
+        (&[31, 33], &[33]),
+        (&[33, 1], &[31]),
+        (&[2, 3, 5, 7], &[2, 1, 5, 1]),
+        (&[2, 1, 5, 1], &[3, 1, 65]),
+        (&[9, 1], &[9, 1000]),
+    ];
+    for (operation, (a_shape, b_shape)) in operations.into_iter().flat_map(|o| shapes.map(|shapes| (o, shapes))) {
+        let (kernel, shape) = Binary::new(operation, a_shape, b_shape).unwrap();
+        let [a, b, y] = <[_; 3]>::try_from(kernel.slots()).unwrap();
+        assert_eq!(y.len, shape.iter().product::<usize>());
+        let a = numbers(1, a.len);
+        let mut b = numbers(2, b.len);
+        if operation == BinaryOperation::Divide {
+            b.iter_mut().for_each(|b| *b += b.signum() * 0.5);
+        }
+        if a.len() > 1 && b.len() > 1 {
+            b[1] = a[1];
+        }
+        let exact = binary(&kernel, &a, &b);
+        for facts in devices() {
+            let got = run(&facts, kernel.clone(), &[a.clone(), b.clone(), vec![f32::NAN; y.len]]);
+            assert_close(&format!("{kernel:?} on {}", facts.selector), &got[0], &exact, 4e-7, 0.0);
         }
     }
 }

@@ -1,7 +1,9 @@
 //! The cases, one file a family of kernels.
 
 mod elementwise;
+mod matmul;
 mod optimise;
 mod pareto;
 mod random;
+mod reduce;
 mod sample;

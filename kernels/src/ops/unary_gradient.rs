@@ -1,0 +1,88 @@
+//! Derivatives of functions of one number, element by element.
+
+use rayon::prelude::*;
+
+use crate::cpu::{Cpu, Views};
+use crate::launch::{Cost, Kernel, Shader, Slot, Words, bytes_of, linear_grid};
+use crate::ops::Function;
+
+const CHUNK: usize = 8192;
+
+impl Function {
+    /// Its derivative at `v`; that of relu and of the magnitude is 0 at 0.
+    #[inline(always)]
+    pub fn derivative(self, v: f32) -> f32 {
+        match self {
+            Self::Affine { scale, .. } => scale,
+            Self::Relu => f32::from(v > 0.0),
+            Self::Exp => v.exp(),
+            Self::Log => 1.0 / v,
+            Self::Sqrt => 0.5 / v.sqrt(),
+            Self::Square => 2.0 * v,
+            Self::Reciprocal => -1.0 / (v * v),
+            Self::Sin => v.cos(),
+            Self::Tanh => 1.0 - v.tanh() * v.tanh(),
+            Self::Sigmoid => {
+                let s = 1.0 / (1.0 + (-v).exp());
+                s * (1.0 - s)
+            }
+            Self::Abs => f32::from(v > 0.0) - f32::from(v < 0.0),
+            Self::Softplus => 1.0 / (1.0 + (-v).exp()),
+        }
+    }
+}
+
+/// `y = g * f'(x)`, element by element: `[len] x [len] -> [len]`. Slots `x`, `g`, `y`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct UnaryGradient {
+    /// The function whose derivative is taken.
+    pub function: Function,
+    /// Elements.
+    pub len: usize,
+}
+
+impl Kernel for UnaryGradient {
+    fn name(&self) -> &'static str {
+        "unary_gradient"
+    }
+
+    fn slots(&self) -> Vec<Slot> {
+        vec![Slot::read("x", self.len), Slot::read("g", self.len), Slot::write("y", self.len)]
+    }
+
+    fn shader(&self) -> Shader {
+        Shader { file: "elementwise/unary_gradient", constants: vec![("OP", self.function.code())] }
+    }
+
+    fn parameters(&self) -> Words {
+        let scale = match self.function {
+            Function::Affine { scale, .. } => scale,
+            _ => 0.0,
+        };
+        Words::new().u32(self.len as u32).f32(scale)
+    }
+
+    fn grid(&self) -> [u32; 3] {
+        linear_grid(self.len.div_ceil(256))
+    }
+
+    fn cost(&self) -> Cost {
+        Cost { operations: 2 * self.len as u64, bytes: bytes_of(&self.slots()) }
+    }
+
+    fn run(&self, cpu: &Cpu, views: Views<'_>) {
+        let [x, g, y] = views.split();
+        let (x, g, y) = (x.read(), g.read(), y.write());
+        let function = self.function;
+        y.par_chunks_mut(CHUNK).zip(x.par_chunks(CHUNK)).zip(g.par_chunks(CHUNK)).for_each(|((y, x), g)| {
+            cpu.vectorised(
+                #[inline(always)]
+                || {
+                    for ((y, x), g) in y.iter_mut().zip(x).zip(g) {
+                        *y = g * function.derivative(*x);
+                    }
+                },
+            );
+        });
+    }
+}
