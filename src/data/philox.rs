@@ -19,6 +19,8 @@ pub enum Use {
     Shuffle = 2,
     /// Crop and flip of one image.
     Augmentation = 3,
+    /// Which measured values a metapredictor sees in a step.
+    Predictor = 4,
 }
 
 /// Philox4x32-10 with the key taken from a seed.
