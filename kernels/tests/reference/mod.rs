@@ -1,11 +1,14 @@
 //! The reference of each kernel: plain loops, f64. One file an operation, under the kernel's name.
 
 pub mod binary;
+pub mod gather;
 pub mod gram;
 pub mod matmul;
 pub mod optimisers;
 pub mod random;
 pub mod reduce;
 pub mod sample;
+pub mod softmax;
+pub mod strided_copy;
 pub mod unary;
 pub mod unary_gradient;

@@ -1,0 +1,79 @@
+//! What kernels along the rows of a matrix share: limits, grids, and folds over a row on the CPU.
+
+use crate::Result;
+use crate::launch::linear_grid;
+use crate::ops::check::{at_most, countable, positive};
+use crate::ops::functions::exponential;
+use crate::ops::reduce::fold;
+
+/// The widest row that an invocation takes alone; a wider one is a workgroup's.
+const NARROW: u32 = 64;
+/// The widest row: a few passes over it in steps of 256 stay below the rounds of loops that every driver grants.
+const WIDEST: u64 = 1 << 22;
+/// Accumulators of a row.
+const LANES: usize = 16;
+/// Elements of one task.
+const TASK: usize = 4096;
+
+/// Whether the shader's workgroups own a row each (`WIDE` in `shared/rows.wgsl`).
+pub(super) fn wide(width: u32) -> bool {
+    width > NARROW
+}
+
+/// The grid of a shader that imports `shared/rows.wgsl`.
+pub(super) fn row_grid(rows: u32, width: u32) -> [u32; 3] {
+    linear_grid(if wide(width) { rows as usize } else { rows.div_ceil(256) as usize })
+}
+
+/// Refuses a matrix without an element, or one that the shaders cannot count.
+pub(super) fn require_rows(kernel: &'static str, rows: u32, what: &str, width: u32) -> Result<()> {
+    let [rows, width] = [rows, width].map(u64::from);
+    positive(kernel, &[("rows", rows), (what, width)])?;
+    countable(kernel, "the matrix", &[rows, width])?;
+    at_most(kernel, what, width, WIDEST)
+}
+
+/// Rows that one task of the CPU kernels computes.
+pub(super) fn rows_of_a_task(width: usize) -> usize {
+    (TASK / width).max(1)
+}
+
+/// The largest entry.
+#[inline(always)]
+pub(super) fn largest_of(x: &[f32]) -> f32 {
+    fold_row(x, f32::MIN, f32::max, |x| x)
+}
+
+/// The sum of `f` over the entries, in a fixed order.
+#[inline(always)]
+pub(super) fn sum_of(x: &[f32], f: impl Fn(f32) -> f32) -> f32 {
+    fold_row(x, 0.0, |a, b| a + b, f)
+}
+
+/// Writes exp(x - `largest`) and returns the sum.
+#[inline(always)]
+pub(super) fn exponentials(x: &[f32], largest: f32, y: &mut [f32]) -> f32 {
+    for (y, x) in y.iter_mut().zip(x) {
+        *y = exponential(x - largest);
+    }
+    sum_of(y, |y| y)
+}
+
+#[inline(always)]
+fn fold_row(x: &[f32], start: f32, combine: impl Fn(f32, f32) -> f32, f: impl Fn(f32) -> f32) -> f32 {
+    let whole = x.chunks_exact(LANES);
+    let rest = whole.remainder();
+    if x.len() < LANES {
+        return rest.iter().fold(start, |sum, x| combine(sum, f(*x)));
+    }
+    let mut lanes = [start; LANES];
+    for x in whole {
+        for (lane, x) in lanes.iter_mut().zip(x) {
+            *lane = combine(*lane, f(*x));
+        }
+    }
+    for (lane, x) in lanes.iter_mut().zip(rest) {
+        *lane = combine(*lane, f(*x));
+    }
+    fold(&mut lanes, combine)
+}

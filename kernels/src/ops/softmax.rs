@@ -1,0 +1,91 @@
+//! The softmax of each row, or its logarithm.
+
+use rayon::prelude::*;
+
+use crate::Result;
+use crate::cpu::{Cpu, Views};
+use crate::launch::{Cost, Kernel, Shader, Slot, Words, bytes_of};
+use crate::ops::rows::{exponentials, largest_of, require_rows, row_grid, rows_of_a_task, wide};
+
+/// `y[r,j] = exp(x[r,j]) / sum_k exp(x[r,k])`, or its logarithm: `[rows, width] -> [rows, width]`. Slots `x`, `y`.
+///
+/// The largest entry of a row is subtracted first, so that no exponential overflows. Entries are finite: what a mask excludes
+/// is a large negative number, whose exponential is 0.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Softmax {
+    /// Rows.
+    pub rows: u32,
+    /// Entries of a row.
+    pub width: u32,
+    /// Whether the result is the logarithm.
+    pub logarithm: bool,
+}
+
+impl Softmax {
+    /// Checks the extents.
+    ///
+    /// # Errors
+    /// Where an extent is 0, or there are more elements than an index or a loop of the shader counts.
+    pub fn validate(&self) -> Result<()> {
+        require_rows("softmax", self.rows, "width", self.width)
+    }
+
+    fn len(&self) -> usize {
+        self.rows as usize * self.width as usize
+    }
+}
+
+impl Kernel for Softmax {
+    fn name(&self) -> &'static str {
+        "softmax"
+    }
+
+    fn slots(&self) -> Vec<Slot> {
+        vec![Slot::read("x", self.len()), Slot::write("y", self.len())]
+    }
+
+    fn shader(&self) -> Shader {
+        let constants = vec![("WIDE", u32::from(wide(self.width))), ("LOGARITHM", u32::from(self.logarithm))];
+        Shader { file: "softmax/softmax", constants }
+    }
+
+    fn parameters(&self) -> Words {
+        Words::new().u32(self.rows).u32(self.width)
+    }
+
+    fn grid(&self) -> [u32; 3] {
+        row_grid(self.rows, self.width)
+    }
+
+    fn cost(&self) -> Cost {
+        Cost { operations: 5 * self.len() as u64, bytes: bytes_of(&self.slots()) }
+    }
+
+    fn run(&self, cpu: &Cpu, views: Views<'_>) {
+        let [x, y] = views.split();
+        let (x, y) = (&x.read()[..self.len()], &mut y.write()[..self.len()]);
+        let width = self.width as usize;
+        let task = width * rows_of_a_task(width);
+        y.par_chunks_mut(task).zip(x.par_chunks(task)).for_each(|(y, x)| {
+            cpu.vectorised(
+                #[inline(always)]
+                || {
+                    for (y, x) in y.chunks_exact_mut(width).zip(x.chunks_exact(width)) {
+                        let largest = largest_of(x);
+                        let sum = exponentials(x, largest, y);
+                        if self.logarithm {
+                            let logarithm = sum.ln();
+                            for (y, x) in y.iter_mut().zip(x) {
+                                *y = x - largest - logarithm;
+                            }
+                        } else {
+                            for y in y.iter_mut() {
+                                *y /= sum;
+                            }
+                        }
+                    }
+                },
+            );
+        });
+    }
+}

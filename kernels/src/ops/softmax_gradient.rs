@@ -1,0 +1,91 @@
+//! The gradient through a softmax or its logarithm.
+
+use rayon::prelude::*;
+
+use crate::Result;
+use crate::cpu::{Cpu, Views};
+use crate::launch::{Cost, Kernel, Shader, Slot, Words, bytes_of};
+use crate::ops::dot;
+use crate::ops::functions::exponential;
+use crate::ops::rows::{require_rows, row_grid, rows_of_a_task, sum_of, wide};
+
+/// The gradient of [`crate::ops::Softmax`] from its output: `dx = y (g - sum_k g y)`, or `g - exp(y) sum_k g` for the logarithm.
+/// Slots `y`, `g`, `dx`, each `[rows, width]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SoftmaxGradient {
+    /// Rows.
+    pub rows: u32,
+    /// Entries of a row.
+    pub width: u32,
+    /// Whether `y` is the logarithm of the softmax.
+    pub logarithm: bool,
+}
+
+impl SoftmaxGradient {
+    /// Checks the extents.
+    ///
+    /// # Errors
+    /// Where an extent is 0, or there are more elements than an index or a loop of the shader counts.
+    pub fn validate(&self) -> Result<()> {
+        require_rows("softmax_gradient", self.rows, "width", self.width)
+    }
+
+    fn len(&self) -> usize {
+        self.rows as usize * self.width as usize
+    }
+}
+
+impl Kernel for SoftmaxGradient {
+    fn name(&self) -> &'static str {
+        "softmax_gradient"
+    }
+
+    fn slots(&self) -> Vec<Slot> {
+        vec![Slot::read("y", self.len()), Slot::read("g", self.len()), Slot::write("dx", self.len())]
+    }
+
+    fn shader(&self) -> Shader {
+        let constants = vec![("WIDE", u32::from(wide(self.width))), ("LOGARITHM", u32::from(self.logarithm))];
+        Shader { file: "softmax/softmax_gradient", constants }
+    }
+
+    fn parameters(&self) -> Words {
+        Words::new().u32(self.rows).u32(self.width)
+    }
+
+    fn grid(&self) -> [u32; 3] {
+        row_grid(self.rows, self.width)
+    }
+
+    fn cost(&self) -> Cost {
+        Cost { operations: 4 * self.len() as u64, bytes: bytes_of(&self.slots()) }
+    }
+
+    fn run(&self, cpu: &Cpu, views: Views<'_>) {
+        let [y, g, dx] = views.split();
+        let (y, g, dx) = (&y.read()[..self.len()], &g.read()[..self.len()], &mut dx.write()[..self.len()]);
+        let width = self.width as usize;
+        let task = width * rows_of_a_task(width);
+        dx.par_chunks_mut(task).zip(y.par_chunks(task)).zip(g.par_chunks(task)).for_each(|((dx, y), g)| {
+            cpu.vectorised(
+                #[inline(always)]
+                || {
+                    let rows = dx.chunks_exact_mut(width).zip(y.chunks_exact(width)).zip(g.chunks_exact(width));
+                    for ((dx, y), g) in rows {
+                        if self.logarithm {
+                            let sum = sum_of(g, |g| g);
+                            for ((dx, y), g) in dx.iter_mut().zip(y).zip(g) {
+                                *dx = g - exponential(*y) * sum;
+                            }
+                        } else {
+                            let sum = dot::leaf(y, g);
+                            for ((dx, y), g) in dx.iter_mut().zip(y).zip(g) {
+                                *dx = y * (g - sum);
+                            }
+                        }
+                    }
+                },
+            );
+        });
+    }
+}

@@ -1,0 +1,184 @@
+//! Copies between strided views: slices, concatenation, repetition, transposition.
+
+use rayon::prelude::*;
+
+use crate::Result;
+use crate::cpu::{Cpu, Views};
+use crate::launch::{Cost, Kernel, Shader, Slot, Words, linear_grid};
+use crate::ops::check::{at_most, countable, positive};
+use crate::ops::require::require;
+
+/// Elements of one task.
+const TASK: usize = 8192;
+
+/// `destination[destination_offset + c . destination_strides] = source[source_offset + c . source_strides]` for every coordinate
+/// `c` within `shape`. Slots `source`, `destination`; other elements of the destination stay as they are.
+///
+/// A source stride of 0 repeats. No two coordinates may meet in the destination.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StridedCopy {
+    /// The extents of what is copied.
+    pub shape: [u32; 4],
+    /// Elements between neighbours along each axis, in the source.
+    pub source_strides: [u32; 4],
+    /// The first element, in the source.
+    pub source_offset: u32,
+    /// Elements between neighbours along each axis, in the destination.
+    pub destination_strides: [u32; 4],
+    /// The first element, in the destination.
+    pub destination_offset: u32,
+    /// Elements of the source.
+    pub source_len: usize,
+    /// Elements of the destination.
+    pub destination_len: usize,
+}
+
+/// An axis of a copy.
+#[derive(Debug, Clone, Copy)]
+struct Axis {
+    extent: usize,
+    source: usize,
+    destination: usize,
+}
+
+impl StridedCopy {
+    /// Checks that the copy stays within source and destination and writes no element twice.
+    ///
+    /// # Errors
+    /// Where it does not, an extent is 0, or there are more elements than an index counts.
+    pub fn validate(&self) -> Result<()> {
+        const NAME: &str = "strided_copy";
+        let shape = self.shape.map(u64::from);
+        for (axis, extent) in ["shape[0]", "shape[1]", "shape[2]", "shape[3]"].into_iter().zip(shape) {
+            positive(NAME, &[(axis, extent)])?;
+        }
+        countable(NAME, "the copy", &shape)?;
+        countable(NAME, "source", &[self.source_len as u64])?;
+        countable(NAME, "destination", &[self.destination_len as u64])?;
+        let last = |offset: u32, strides: [u32; 4]| {
+            (0..4).fold(u128::from(offset), |sum, axis| {
+                sum + u128::from(self.shape[axis] - 1) * u128::from(strides[axis])
+            })
+        };
+        let length = |last: u128| u64::try_from(last + 1).unwrap_or(u64::MAX);
+        let read = length(last(self.source_offset, self.source_strides));
+        let written = length(last(self.destination_offset, self.destination_strides));
+        at_most(NAME, "the number of elements up to the last that is read", read, self.source_len as u64)?;
+        at_most(NAME, "the number of elements up to the last that is written", written, self.destination_len as u64)?;
+        let mut span = 1;
+        let apart = self.axes().iter().rev().all(|axis| {
+            let apart = axis.extent == 1 || axis.destination >= span;
+            span += (axis.extent - 1) * axis.destination;
+            apart
+        });
+        require(apart, NAME, "the strides must lead no two coordinates to one element of the destination")
+    }
+
+    fn elements(&self) -> usize {
+        self.shape.iter().map(|extent| *extent as usize).product()
+    }
+
+    /// The axes, outermost in the destination first, those of a single coordinate before all.
+    fn axes(&self) -> [Axis; 4] {
+        let mut axes = std::array::from_fn(|axis| Axis {
+            extent: self.shape[axis] as usize,
+            source: self.source_strides[axis] as usize,
+            destination: self.destination_strides[axis] as usize,
+        });
+        axes.sort_unstable_by_key(|axis| (axis.extent > 1, std::cmp::Reverse(axis.destination)));
+        axes
+    }
+}
+
+/// Copies along `axes`, in parallel along the outermost axis that has enough for several tasks. A destination's blocks along an
+/// axis do not overlap, as the axes are sorted by their strides.
+fn copy(axes: &[Axis], source: &[f32], destination: &mut [f32]) {
+    let Some((axis, inner)) = axes.split_first() else {
+        destination[0] = source[0];
+        return;
+    };
+    let each: usize = inner.iter().map(|axis| axis.extent).product();
+    if axis.extent == 1 {
+        copy(inner, source, destination);
+    } else if axis.extent * each <= TASK {
+        copy_plainly(axes, source, destination);
+    } else {
+        let block = (TASK / each).max(1);
+        let blocks = destination.par_chunks_mut(block * axis.destination).take(axis.extent.div_ceil(block));
+        blocks.enumerate().for_each(|(index, destination)| {
+            let first = index * block;
+            let source = &source[first * axis.source..];
+            let extent = block.min(axis.extent - first);
+            if extent == 1 {
+                copy(inner, source, destination);
+            } else {
+                let outer = Axis { extent, ..*axis };
+                for i in 0..outer.extent {
+                    copy_plainly(inner, &source[i * outer.source..], &mut destination[i * outer.destination..]);
+                }
+            }
+        });
+    }
+}
+
+/// Copies along `axes` in one task.
+fn copy_plainly(axes: &[Axis], source: &[f32], destination: &mut [f32]) {
+    match axes {
+        [] => destination[0] = source[0],
+        [axis] if axis.destination == 1 && axis.source == 1 => {
+            destination[..axis.extent].copy_from_slice(&source[..axis.extent]);
+        }
+        [axis] if axis.destination == 1 && axis.source == 0 => destination[..axis.extent].fill(source[0]),
+        [axis] => {
+            for i in 0..axis.extent {
+                destination[i * axis.destination] = source[i * axis.source];
+            }
+        }
+        [axis, inner @ ..] => {
+            for i in 0..axis.extent {
+                copy_plainly(inner, &source[i * axis.source..], &mut destination[i * axis.destination..]);
+            }
+        }
+    }
+}
+
+impl Kernel for StridedCopy {
+    fn name(&self) -> &'static str {
+        "strided_copy"
+    }
+
+    fn slots(&self) -> Vec<Slot> {
+        vec![Slot::read("source", self.source_len), Slot::write("destination", self.destination_len)]
+    }
+
+    fn shader(&self) -> Shader {
+        Shader { file: "shape/strided_copy", constants: Vec::new() }
+    }
+
+    fn parameters(&self) -> Words {
+        let four = |words: Words, values: [u32; 4]| values.into_iter().fold(words, Words::u32);
+        let words = four(Words::new(), self.shape);
+        four(four(words, self.source_strides), self.destination_strides)
+            .u32(self.source_offset)
+            .u32(self.destination_offset)
+            .u32(self.elements() as u32)
+    }
+
+    fn grid(&self) -> [u32; 3] {
+        linear_grid(self.elements().div_ceil(256))
+    }
+
+    fn cost(&self) -> Cost {
+        Cost { operations: 0, bytes: 8 * self.elements() as u64 }
+    }
+
+    fn run(&self, _cpu: &Cpu, views: Views<'_>) {
+        let [source, destination] = views.split();
+        let (source, destination) = (source.read(), destination.write());
+        copy(
+            &self.axes(),
+            &source[self.source_offset as usize..],
+            &mut destination[self.destination_offset as usize..],
+        );
+    }
+}
