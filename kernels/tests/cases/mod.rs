@@ -1,5 +1,6 @@
 //! The cases, one file a family of kernels.
 
+mod batch_norm;
 mod elementwise;
 mod gather;
 mod matmul;
