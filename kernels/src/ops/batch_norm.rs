@@ -174,9 +174,10 @@ impl Total {
         Self { lanes: [0.0; LANES], pending: 0, total: 0.0 }
     }
 
-    /// Adds `of(a, b)` of all pairs.
+    /// Adds `of(a, b)` of all pairs of two slices of one length.
     #[inline(always)]
     pub(super) fn add(&mut self, a: &[f32], b: &[f32], of: impl Fn(f32, f32) -> f32) {
+        debug_assert_eq!(a.len(), b.len());
         for (a, b) in a.chunks(SPAN).zip(b.chunks(SPAN)) {
             let mut lanes = self.lanes;
             let (whole_a, whole_b) = (a.chunks_exact(LANES), b.chunks_exact(LANES));

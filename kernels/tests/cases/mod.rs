@@ -4,6 +4,7 @@ mod batch_norm;
 mod elementwise;
 mod gather;
 mod matmul;
+mod mixed_edge;
 mod optimise;
 mod pareto;
 mod random;

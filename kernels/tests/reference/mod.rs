@@ -5,6 +5,7 @@ pub mod binary;
 pub mod gather;
 pub mod gram;
 pub mod matmul;
+pub mod mixed_edge;
 pub mod optimisers;
 pub mod random;
 pub mod reduce;

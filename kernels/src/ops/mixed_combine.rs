@@ -1,0 +1,124 @@
+//! The weighted sum of the operations of a mixed edge.
+
+use rayon::prelude::*;
+
+use super::batch_norm::RowNormalisation;
+use super::mixed_edge::{MixedEdge, add_scaled};
+use crate::Result;
+use crate::cpu::{Cpu, Views};
+use crate::launch::{Cost, Kernel, Shader, Slot, Words, bytes_of, linear_grid};
+
+/// `y = previous + w1 x + w2 zhat1 + w3 zhat3 + w4 pool(x)`, `zhat` the normalised results of the convolutions: all
+/// `[A, N, C, H, W]`. Slots `x`, `z1`, `z3`, `statistics` `[2, A, C, 2]`, `weights` `[A, 5]`, (`previous`), `y`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MixedCombine {
+    /// The edge.
+    pub edge: MixedEdge,
+    /// Whether the sum starts from the slot `previous`, else from 0.
+    pub accumulate: bool,
+}
+
+impl MixedCombine {
+    /// Checks the parameters.
+    ///
+    /// # Errors
+    /// As [`MixedEdge::validate`].
+    pub fn validate(&self) -> Result<()> {
+        self.edge.validate()
+    }
+
+    fn combine(
+        &self,
+        cpu: &Cpu,
+        [x, z1, z3, statistics, weights]: [&[f32]; 5],
+        previous: Option<&[f32]>,
+        y: &mut [f32],
+    ) {
+        let planes = self.edge.planes();
+        let images = y[..planes.len()].par_chunks_mut(planes.image()).with_min_len(planes.few_images());
+        images.enumerate().for_each(|(image, y)| {
+            let a = image / planes.batch;
+            let weights = MixedEdge::weights_of(weights, a);
+            cpu.vectorised(
+                #[inline(always)]
+                || {
+                    for (c, y) in y.chunks_exact_mut(planes.spatial).enumerate() {
+                        let start = image * planes.image() + c * planes.spatial;
+                        let range = start..start + planes.spatial;
+                        match previous {
+                            Some(previous) => y.copy_from_slice(&previous[range.clone()]),
+                            None => y.fill(0.0),
+                        }
+                        let x = &x[range.clone()];
+                        if weights[1] != 0.0 {
+                            add_scaled(y, x, weights[1]);
+                        }
+                        for (operation, z) in [z1, z3].into_iter().enumerate() {
+                            let weight = weights[2 + operation];
+                            if weight != 0.0 {
+                                let row = operation * planes.rows() + a * planes.channels + c;
+                                let row = RowNormalisation::new(&statistics[2 * row..], self.edge.epsilon);
+                                for (y, z) in y.iter_mut().zip(&z[range.clone()]) {
+                                    *y += weight * row.apply(*z);
+                                }
+                            }
+                        }
+                        if weights[4] != 0.0 {
+                            self.edge.pool(false, x, |start, pooled| add_scaled(&mut y[start..], pooled, weights[4]));
+                        }
+                    }
+                },
+            );
+        });
+    }
+}
+
+impl Kernel for MixedCombine {
+    fn name(&self) -> &'static str {
+        "mixed_combine"
+    }
+
+    fn slots(&self) -> Vec<Slot> {
+        let planes = self.edge.planes();
+        let mut slots = vec![
+            Slot::read("x", planes.len()),
+            Slot::read("z1", planes.len()),
+            Slot::read("z3", planes.len()),
+            Slot::read("statistics", 4 * planes.rows()),
+            Slot::read("weights", self.edge.weights()),
+        ];
+        if self.accumulate {
+            slots.push(Slot::read("previous", planes.len()));
+        }
+        slots.push(Slot::write("y", planes.len()));
+        slots
+    }
+
+    fn shader(&self) -> Shader {
+        let constants = vec![("ACCUMULATE", u32::from(self.accumulate))];
+        Shader { file: "mixed_edge/mixed_combine", constants }
+    }
+
+    fn parameters(&self) -> Words {
+        self.edge.parameters()
+    }
+
+    fn grid(&self) -> [u32; 3] {
+        linear_grid(self.edge.planes().architectures * self.edge.blocks())
+    }
+
+    fn cost(&self) -> Cost {
+        Cost { operations: 22 * self.edge.planes().len() as u64, bytes: bytes_of(&self.slots()) }
+    }
+
+    fn run(&self, cpu: &Cpu, views: Views<'_>) {
+        if self.accumulate {
+            let [x, z1, z3, statistics, weights, previous, y] = views.split();
+            let inputs = [x, z1, z3, statistics, weights].map(|view| view.read());
+            self.combine(cpu, inputs, Some(previous.read()), y.write());
+        } else {
+            let [x, z1, z3, statistics, weights, y] = views.split();
+            self.combine(cpu, [x, z1, z3, statistics, weights].map(|view| view.read()), None, y.write());
+        }
+    }
+}

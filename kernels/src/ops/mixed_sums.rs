@@ -1,0 +1,108 @@
+//! The sums that the gradients of a mixed edge need.
+
+use rayon::prelude::*;
+
+use super::batch_norm::{RowNormalisation, Total};
+use super::mixed_edge::{CHOICES, MixedEdge};
+use crate::Result;
+use crate::cpu::{Cpu, Views};
+use crate::launch::{Cost, Kernel, Shader, Slot, Words, bytes_of, linear_grid};
+
+/// The sums over batch and space of `g`, `g x`, `g zhat1`, `g zhat3` and `g pool(x)`: `[A, C, 5]`. Slots `g`, `x`, `z1`, `z3`
+/// `[A, N, C, H, W]`, `statistics` `[2, A, C, 2]`, `weights` `[A, 5]`, `sums`. The columns of skipped operations are 0; the first is
+/// always there.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MixedSums(
+    /// The edge.
+    pub MixedEdge,
+);
+
+impl MixedSums {
+    /// Checks the parameters.
+    ///
+    /// # Errors
+    /// As [`MixedEdge::validate`].
+    pub fn validate(&self) -> Result<()> {
+        self.0.validate()
+    }
+
+    /// The sums of one row.
+    #[inline(always)]
+    fn of_row(&self, row: usize, [g, x, z1, z3, statistics, weights]: [&[f32]; 6]) -> [f32; CHOICES] {
+        let planes = self.0.planes();
+        let weights = MixedEdge::weights_of(weights, row / planes.channels);
+        let [skip, one, three, pool] = std::array::from_fn(|choice| self.0.evaluates(weights[choice + 1]));
+        let normalisation =
+            |operation| RowNormalisation::new(&statistics[2 * (operation * planes.rows() + row)..], self.0.epsilon);
+        let (first, third) = (normalisation(0), normalisation(1));
+        let mut totals = [Total::new(); CHOICES];
+        for plane in planes.of_row(row) {
+            let (g, x) = (&g[plane.clone()], &x[plane.clone()]);
+            totals[0].add(g, g, |g, _| g);
+            if skip {
+                totals[1].add(g, x, |g, x| g * x);
+            }
+            if one {
+                totals[2].add(g, &z1[plane.clone()], |g, z| g * (z - first.mean));
+            }
+            if three {
+                totals[3].add(g, &z3[plane], |g, z| g * (z - third.mean));
+            }
+            if pool {
+                self.0.pool(false, x, |start, pooled| {
+                    totals[4].add(&g[start..start + pooled.len()], pooled, |g, pooled| g * pooled);
+                });
+            }
+        }
+        let factors = [1.0, 1.0, if one { first.inverse } else { 0.0 }, if three { third.inverse } else { 0.0 }, 1.0];
+        std::array::from_fn(|choice| (totals[choice].finish() * f64::from(factors[choice])) as f32)
+    }
+}
+
+impl Kernel for MixedSums {
+    fn name(&self) -> &'static str {
+        "mixed_sums"
+    }
+
+    fn slots(&self) -> Vec<Slot> {
+        let planes = self.0.planes();
+        vec![
+            Slot::read("g", planes.len()),
+            Slot::read("x", planes.len()),
+            Slot::read("z1", planes.len()),
+            Slot::read("z3", planes.len()),
+            Slot::read("statistics", 4 * planes.rows()),
+            Slot::read("weights", self.0.weights()),
+            Slot::write("sums", CHOICES * planes.rows()),
+        ]
+    }
+
+    fn shader(&self) -> Shader {
+        Shader { file: "mixed_edge/mixed_sums", constants: Vec::new() }
+    }
+
+    fn parameters(&self) -> Words {
+        self.0.parameters()
+    }
+
+    fn grid(&self) -> [u32; 3] {
+        linear_grid(self.0.planes().rows())
+    }
+
+    fn cost(&self) -> Cost {
+        Cost { operations: 21 * self.0.planes().len() as u64, bytes: bytes_of(&self.slots()) }
+    }
+
+    fn run(&self, cpu: &Cpu, views: Views<'_>) {
+        let [g, x, z1, z3, statistics, weights, sums] = views.split();
+        let inputs = [g, x, z1, z3, statistics, weights].map(|view| view.read());
+        let planes = self.0.planes();
+        let rows = sums.write().par_chunks_mut(CHOICES).take(planes.rows()).with_min_len(planes.few_rows());
+        rows.enumerate().for_each(|(row, sums)| {
+            cpu.vectorised(
+                #[inline(always)]
+                || sums.copy_from_slice(&self.of_row(row, inputs)),
+            );
+        });
+    }
+}

@@ -1,0 +1,57 @@
+// dx = known (or 0) + w1 g + w4 transpose(pool)(g), f32: [A, N, C, H, W]. The transpose adds, over the windows that an element is part of,
+// their gradients divided by what each averages.
+//
+// One invocation an element, each workgroup of one architecture; operations of weight 0 are skipped.
+// Grid: A * ceil(N * C * H * W / 256), folded into x and y.
+// Bindings: 0 parameters, 1 g, 2 weights [A, 5], with ACCUMULATE then known; last dx.
+// Consts: ACCUMULATE = 0 1
+
+#import "shared/grid"
+#import "shared/mixed_edge"
+#import "shared/window"
+
+@group(0) @binding(1) var<storage, read> g: array<f32>;
+@group(0) @binding(2) var<storage, read> weights: array<f32>;
+#if ACCUMULATE
+@group(0) @binding(3) var<storage, read> known: array<f32>;
+@group(0) @binding(4) var<storage, read_write> dx: array<f32>;
+#else
+@group(0) @binding(3) var<storage, read_write> dx: array<f32>;
+#endif
+
+fn tap(plane: u32, i: u32, j: u32) -> f32 {
+    return pool_share(i, j) * g[plane + i * parameters.width + j];
+}
+
+@compute @workgroup_size(256)
+fn main(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) local: u32,
+) {
+    // Workgroups do not straddle architectures: all invocations skip the same operations.
+    let len = parameters.batch * parameters.channels * spatial();
+    let blocks = (len + 255u) / 256u;
+    let group = flat_workgroup(workgroup, groups);
+    let a = group / blocks;
+    let offset = group % blocks * 256u + local;
+    if a >= parameters.architectures || offset >= len {
+        return;
+    }
+    let at = a * len + offset;
+#if ACCUMULATE
+    var sum = known[at];
+#else
+    var sum = 0.0;
+#endif
+    let skip = weights[a * CHOICES + 1u];
+    if skip != 0.0 {
+        sum += skip * g[at];
+    }
+    let pool = weights[a * CHOICES + 4u];
+    if pool != 0.0 {
+        let element = offset % spatial();
+        sum += pool * window(at - element, element / parameters.width, element % parameters.width);
+    }
+    dx[at] = sum;
+}
