@@ -1,9 +1,11 @@
 //! Multi-objective differentiable neural architecture search on any GPU, or none.
 
+pub mod cli;
 pub mod data;
 pub mod date;
 pub mod files;
 pub mod hardware;
 pub mod pareto;
 pub mod report;
+pub mod search;
 pub mod space;

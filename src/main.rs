@@ -1,2 +1,7 @@
-//! b
-fn main() {}
+//! The program `parnas`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    parnas::cli::run()
+}

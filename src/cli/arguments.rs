@@ -1,0 +1,306 @@
+//! The arguments of every verb.
+
+use std::path::PathBuf;
+
+use clap::{Arg, ArgMatches, Args, Command, FromArgMatches, Parser, Subcommand};
+
+use crate::pareto::limits::{Limit, LimitError};
+use crate::pareto::preferences::{self, PreferenceError};
+use crate::search::config::{ConfigError, Configuration, KEYS, Key, PRESETS};
+
+const EXAMPLES: &str = "\
+Examples:
+  parnas devices                          what this machine can compute and measure on";
+
+/// Multi-objective differentiable neural architecture search on any GPU, or none.
+#[derive(Debug, Parser)]
+#[command(name = "parnas", version, after_help = EXAMPLES, arg_required_else_help = true)]
+pub struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// List the devices of this machine, and which one is the default and why.
+    Devices,
+}
+
+/// Arguments of `measure`.
+#[derive(Debug, Args)]
+pub struct MeasureArguments {
+    /// File to write; `parnas search --measurements` reads it.
+    #[arg(short, long, value_name = "FILE", default_value = "measurements.json")]
+    pub output: PathBuf,
+    /// Every key.
+    #[command(flatten)]
+    pub configuration: ConfigurationArguments,
+}
+
+/// Arguments of `search`.
+#[derive(Debug, Args)]
+pub struct SearchArguments {
+    /// Every key.
+    #[command(flatten)]
+    pub configuration: ConfigurationArguments,
+}
+
+/// Arguments of `resume`.
+#[derive(Debug, Args)]
+pub struct ResumeArguments {
+    /// The run folder, as `parnas search` printed it.
+    #[arg(value_name = "RUN")]
+    pub run: PathBuf,
+}
+
+/// Arguments of `front`.
+#[derive(Debug, Args)]
+pub struct FrontArguments {
+    /// The run folder.
+    #[arg(value_name = "RUN")]
+    pub run: PathBuf,
+    /// The profile of the device, as the run's measurements name it.
+    #[arg(long, value_name = "D")]
+    pub device: String,
+    /// One preference: a weight for each objective, the task loss first, with sum 1.
+    #[arg(long, value_name = "WEIGHTS", value_parser = preference, allow_hyphen_values = true, conflicts_with = "points")]
+    pub preference: Option<Preference>,
+    /// So many preferences; those of the run where it is not given.
+    #[arg(long, value_name = "N", value_parser = points, allow_hyphen_values = true)]
+    pub points: Option<u32>,
+    /// The best architecture within a limit, `OBJECTIVE<=VALUE`; may be given several times.
+    #[arg(long = "limit", value_name = "LIMIT", value_parser = limit, allow_hyphen_values = true, conflicts_with = "points")]
+    pub limits: Vec<Limit>,
+}
+
+/// Arguments of `report`.
+#[derive(Debug, Args)]
+pub struct ReportArguments {
+    /// The run folder.
+    #[arg(value_name = "RUN")]
+    pub run: PathBuf,
+}
+
+/// A preference as written: `0.7,0.3`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Preference(pub Vec<f64>);
+
+fn preference(text: &str) -> Result<Preference, PreferenceError> {
+    preferences::parse(text, text.split(',').count()).map(Preference)
+}
+
+fn limit(text: &str) -> Result<Limit, LimitError> {
+    text.parse()
+}
+
+fn points(text: &str) -> Result<u32, String> {
+    let points = text.parse().ok().filter(|points| (1..=100_000).contains(points));
+    points.ok_or_else(|| "write a whole number from 1 to 100000".to_owned())
+}
+
+/// Every key of a configuration as a flag, with `--config` and `--preset`.
+#[derive(Debug, Clone, Default)]
+pub struct ConfigurationArguments {
+    file: Option<PathBuf>,
+    /// Keys and values in the order of the keys; the preset first.
+    given: Vec<(String, String)>,
+}
+
+impl ConfigurationArguments {
+    /// The configuration: preset, then file, then flags.
+    ///
+    /// # Errors
+    /// Where the file or a value is refused.
+    pub fn load(&self) -> Result<Configuration, ConfigError> {
+        Configuration::load(self.file.as_deref(), &self.given)
+    }
+}
+
+/// The name of a key's flag.
+fn flag(key: &Key) -> String {
+    key.name.replace('_', "-")
+}
+
+fn argument(key: &'static Key, defaults: &Configuration) -> Arg {
+    let default = match (key.get)(defaults) {
+        Some(toml::Value::Array(values)) if values.is_empty() => String::new(),
+        Some(toml::Value::Array(values)) => {
+            let texts: Vec<String> = values.iter().map(plain).collect();
+            format!(" [default: {}]", texts.join(","))
+        }
+        Some(value) => format!(" [default: {}]", plain(&value)),
+        None => String::new(),
+    };
+    // Lines of a documentation comment each begin with a space.
+    let help = key.help.trim();
+    let argument = Arg::new(key.name)
+        .long(flag(key))
+        .value_name(key.placeholder)
+        .help(format!("{help}{default}"))
+        .help_heading(key.heading);
+    match key.placeholder {
+        "BOOL" => argument.num_args(0..=1).default_missing_value("true"),
+        // `--batch-size -3` is a value that is not allowed, not a flag that is not known.
+        _ => argument.allow_hyphen_values(true),
+    }
+}
+
+/// A value without the quotes of TOML.
+fn plain(value: &toml::Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+impl Args for ConfigurationArguments {
+    fn augment_args(command: Command) -> Command {
+        let presets: Vec<String> = PRESETS.iter().map(|preset| format!("{}: {}", preset.name, preset.help)).collect();
+        let heading = "Configuration (a preset, then a file, then flags; the later wins)";
+        let file = Arg::new("config")
+            .long("config")
+            .value_name("FILE")
+            .value_parser(clap::value_parser!(PathBuf))
+            .help("TOML file with any of the keys below, hyphens written as `_`; a run's config.toml has them all")
+            .help_heading(heading);
+        let preset = Arg::new("preset")
+            .long("preset")
+            .value_name("NAME")
+            .help(format!("Configuration to start from: {} [default: {}]", presets.join("; "), PRESETS[0].name))
+            .help_heading(heading);
+        let defaults = Configuration::default();
+        command.arg(file).arg(preset).args(KEYS.iter().map(|key| argument(key, &defaults)))
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+impl FromArgMatches for ConfigurationArguments {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let names = std::iter::once("preset").chain(KEYS.iter().map(|key| key.name));
+        let given = names.filter_map(|name| Some((name.to_owned(), matches.get_one::<String>(name)?.clone())));
+        Ok(Self { file: matches.get_one::<PathBuf>("config").cloned(), given: given.collect() })
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        let newer = Self::from_arg_matches(matches)?;
+        self.file = newer.file.or_else(|| self.file.take());
+        self.given.extend(newer.given);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Probe {
+        #[command(flatten)]
+        search: SearchArguments,
+    }
+
+    #[derive(Debug, Parser)]
+    struct FrontProbe {
+        #[command(flatten)]
+        front: FrontArguments,
+    }
+
+    fn load(flags: &[&str]) -> Result<Configuration, ConfigError> {
+        let arguments = std::iter::once("search").chain(flags.iter().copied());
+        Probe::try_parse_from(arguments).unwrap().search.configuration.load()
+    }
+
+    #[test]
+    fn every_key_is_a_flag_and_every_flag_a_key() {
+        let command = ConfigurationArguments::augment_args(Command::new("search"));
+        command.clone().debug_assert();
+        let flags: Vec<&str> = command.get_arguments().filter_map(Arg::get_long).collect();
+        let keys = KEYS.iter().map(flag);
+        let expected: Vec<String> = ["config", "preset"].map(str::to_owned).into_iter().chain(keys).collect();
+        assert_eq!(flags, expected);
+        // Each default, written as a flag, is read back as the default: whatever the key's type.
+        let defaults = Configuration::default();
+        for key in KEYS {
+            let text = match (key.get)(&defaults) {
+                Some(toml::Value::Array(values)) => values.iter().map(plain).collect::<Vec<_>>().join(","),
+                Some(value) => plain(&value),
+                None => continue,
+            };
+            let read = load(&[&format!("--{}", flag(key)), &text]).unwrap();
+            assert_eq!(read, defaults, "{} {text}", key.name);
+        }
+    }
+
+    #[test]
+    fn flags_win_over_the_preset() {
+        let configuration = load(&[
+            "--preset",
+            "smoke",
+            "--steps",
+            "12",
+            "--objectives",
+            "loss,latency,parameters",
+            "--memory",
+            "2GiB",
+            "--device",
+            "0",
+            "--profiles",
+            "cpu_1",
+            "--nesterov",
+            "--flip",
+            "false",
+            "--arch-betas",
+            "0.9,0.99",
+            "--measure-batches",
+            "1,32",
+            "--scalarisation",
+            "smooth-tchebycheff:0.05",
+        ])
+        .unwrap();
+        assert_eq!((configuration.steps, configuration.warmup_steps), (12, 2));
+        assert_eq!(configuration.objectives.len(), 3);
+        assert_eq!(configuration.memory.map(|bytes| bytes.0), Some(2 << 30));
+        assert_eq!(configuration.device.as_deref(), Some("0"));
+        assert_eq!(configuration.profiles, ["cpu_1"]);
+        assert!(configuration.nesterov && configuration.flip == Some(false));
+        assert_eq!(configuration.arch_betas, [0.9, 0.99]);
+        assert_eq!(configuration.measure_batches, [1, 32]);
+        assert_eq!(configuration.name, "smoke");
+    }
+
+    #[test]
+    fn refused_values_name_the_flag() {
+        for (flags, expected) in [
+            (["--batch-size", "-3"], "--batch-size: `-3` is not allowed; write a whole number, 1 or more"),
+            (["--batch-size", "0"], "--batch-size: `0`"),
+            (["--learning-rate", "nan"], "--learning-rate: `nan`"),
+            (["--sampler", "reinmax2"], "reinmax, gdas, gumbel or softmax"),
+            (["--preset", "fast"], "there is no preset \"fast\"; known are digits, smoke, modnas-nb201"),
+            (["--measure-batches", "1,0"], "--measure-batches: `1,0`"),
+        ] {
+            let message = load(&flags).unwrap_err().to_string();
+            assert!(message.contains(expected), "{flags:?}: {message}");
+        }
+    }
+
+    #[test]
+    fn questions_are_checked() {
+        let parse = |flags: &[&str]| {
+            let arguments = ["front", "runs/a", "--device", "cpu_1"].into_iter().chain(flags.iter().copied());
+            FrontProbe::try_parse_from(arguments).map(|probe| probe.front)
+        };
+        assert_eq!(parse(&["--preference", "0.7,0.3"]).unwrap().preference, Some(Preference(vec![0.7, 0.3])));
+        assert_eq!(parse(&["--limit", "latency<=2ms", "--limit", "parameters<=1M"]).unwrap().limits.len(), 2);
+        for (flags, expected) in [
+            (["--points", "-3"], "write a whole number from 1"),
+            (["--preference", "-0.5,1.5"], "never negative"),
+            (["--preference", "0.5"], "sum to 0.5"),
+            (["--limit", "latency>2ms"], "is not a limit"),
+        ] {
+            let message = parse(&flags).unwrap_err().to_string();
+            assert!(message.contains(expected), "{flags:?}: {message}");
+        }
+    }
+}

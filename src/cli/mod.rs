@@ -1,0 +1,32 @@
+//! The command line: arguments to calls of the library, and nothing else.
+
+pub mod arguments;
+mod devices;
+pub mod interrupt;
+mod problem;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use arguments::{Arguments, Verb};
+pub use problem::CommandError;
+
+/// Runs the program with the arguments of the process: results on standard output, all else on standard error.
+pub fn run() -> ExitCode {
+    // clap has its own way out for `--help`, and for arguments that it does not know.
+    let arguments = Arguments::parse();
+    let mut out = std::io::stdout().lock();
+    let result = dispatch(&mut out, &arguments.verb).and_then(|()| Ok(out.flush()?));
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => problem::report(&error),
+    }
+}
+
+fn dispatch(out: &mut impl Write, verb: &Verb) -> Result<(), CommandError> {
+    match verb {
+        Verb::Devices => Ok(devices::devices(out)?),
+    }
+}

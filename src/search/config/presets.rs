@@ -1,0 +1,155 @@
+//! Configurations by name.
+
+use std::path::PathBuf;
+
+use super::choices::{GradientUpdate, HypernetworkKind, Sampler, Scaling, UnselectedGradient};
+use super::keys::Configuration;
+use crate::pareto::objective::Objective;
+use crate::pareto::scalarisation::Scalarisation;
+
+/// A configuration by name.
+#[derive(Debug, Clone, Copy)]
+pub struct Preset {
+    /// What `--preset` calls it.
+    pub name: &'static str,
+    /// What it is for.
+    pub help: &'static str,
+    /// The configuration.
+    pub configuration: fn() -> Configuration,
+}
+
+/// Every preset, the default first. None of them sets a key that may be left unset, so that a written file, which cannot
+/// say "not set", reads back the same.
+pub static PRESETS: [Preset; 3] = [
+    Preset {
+        name: "digits",
+        help: "the bundled 8x8 digits on this machine, in minutes on two CPU cores",
+        configuration: digits,
+    },
+    Preset { name: "smoke", help: "a search of half a minute that shows that all parts work", configuration: smoke },
+    Preset {
+        name: "modnas-nb201",
+        help: "the published hyper-parameters on NAS-Bench-201 and CIFAR-10, for a GPU",
+        configuration: modnas_nb201,
+    },
+];
+
+fn digits() -> Configuration {
+    Configuration {
+        data: None,
+        device: None,
+        seed: 1,
+        name: "search".to_owned(),
+        run_dir: PathBuf::from("runs"),
+        threads: None,
+        memory: None,
+        log_every: 10,
+        checkpoint_every: 50,
+        objectives: vec![Objective::Loss, Objective::Latency],
+        measurements: None,
+        profiles: Vec::new(),
+        measure_devices: Vec::new(),
+        measure_cells: 80,
+        measure_batches: vec![1, 8, 32],
+        measure_seconds: 60.0,
+        channels: 8,
+        cells_per_stage: 1,
+        entangled: true,
+        hypernetwork: HypernetworkKind::Smooth,
+        hidden: 64,
+        batch_size: 64,
+        train_portion: 0.5,
+        calibration_images: 128,
+        crop_padding: None,
+        flip: None,
+        steps: 600,
+        warmup_steps: 100,
+        preferences_per_device: 2,
+        weight_architectures: 4,
+        uniform_share: 0.5,
+        sampler: Sampler::ReinMax,
+        tau_max: 10.0,
+        tau_min: 1.0,
+        unselected_gradient: UnselectedGradient::Published,
+        hpn_grad_update_method: GradientUpdate::MultipleGradientDescent,
+        scalarisation: Scalarisation::Linear,
+        scaling: Scaling::Running,
+        learning_rate: 0.05,
+        learning_rate_min: 0.001,
+        momentum: 0.9,
+        weight_decay: 3e-4,
+        nesterov: false,
+        grad_clip: 5.0,
+        label_smoothing: 0.0,
+        arch_learning_rate: 3e-3,
+        arch_betas: [0.5, 0.999],
+        arch_weight_decay: 1e-3,
+        pretraining_steps: 200,
+        predictor_steps: 1500,
+        predictor_batch: 64,
+        predictor_learning_rate: 1e-3,
+        points: 24,
+        published_circle: false,
+        random_architectures: 24,
+    }
+}
+
+fn smoke() -> Configuration {
+    Configuration {
+        name: "smoke".to_owned(),
+        channels: 4,
+        batch_size: 16,
+        calibration_images: 64,
+        steps: 40,
+        warmup_steps: 6,
+        log_every: 5,
+        checkpoint_every: 10,
+        preferences_per_device: 1,
+        weight_architectures: 2,
+        pretraining_steps: 50,
+        predictor_steps: 200,
+        predictor_batch: 16,
+        measure_cells: 10,
+        measure_batches: vec![1],
+        measure_seconds: 5.0,
+        points: 6,
+        random_architectures: 6,
+        ..digits()
+    }
+}
+
+/// The published command for NAS-Bench-201 (MODNAS, arXiv 2402.18213, public code): 13 devices, 100 epochs of 98 batches.
+///
+/// Learning rates are those before the published code multiplies them by its number of devices. Its pretraining of 100,000
+/// draws of one preference and device is counted in steps of 13. The metapredictor learns from measured cells rather than
+/// from tables, and is trained as long as those need.
+fn modnas_nb201() -> Configuration {
+    Configuration {
+        name: "modnas-nb201".to_owned(),
+        seed: 9001,
+        channels: 16,
+        cells_per_stage: 5,
+        hypernetwork: HypernetworkKind::Bank,
+        batch_size: 256,
+        calibration_images: 1024,
+        steps: 9800,
+        warmup_steps: 0,
+        log_every: 10,
+        checkpoint_every: 98,
+        preferences_per_device: 1,
+        weight_architectures: 13,
+        uniform_share: 0.0,
+        scaling: Scaling::Published,
+        learning_rate: 0.025,
+        weight_decay: 2.7e-3,
+        arch_learning_rate: 3e-4,
+        arch_weight_decay: 0.09,
+        pretraining_steps: 7700,
+        predictor_steps: 10_000,
+        measure_cells: 400,
+        measure_batches: vec![1, 32, 256],
+        measure_seconds: 900.0,
+        published_circle: true,
+        ..digits()
+    }
+}
