@@ -1,5 +1,6 @@
 //! What a kernel sees when it runs on the CPU: the buffers, and the vector instructions of this machine.
 
+use std::cell::Cell;
 use std::marker::PhantomData;
 
 use crate::launch::Access;
@@ -31,6 +32,29 @@ impl Cpu {
     pub fn with_vectors<O: pulp::WithSimd>(&self, operation: O) -> O::Output {
         self.arch.dispatch(operation)
     }
+
+    /// Gives `body` this thread's scratch memory of `len` elements, which hold anything. A kernel says in
+    /// [`Kernel::scratch`](crate::Kernel::scratch) how much it takes; it must not run parallel work within.
+    pub fn with_scratch<R>(&self, len: usize, body: impl FnOnce(&mut [f32]) -> R) -> R {
+        reserve_scratch(len);
+        let mut scratch = SCRATCH.take();
+        let result = body(&mut scratch[..len]);
+        SCRATCH.set(scratch);
+        result
+    }
+}
+
+thread_local! {
+    static SCRATCH: Cell<Vec<f32>> = const { Cell::new(Vec::new()) };
+}
+
+/// Lets this thread's scratch memory hold `len` elements, so that [`Cpu::with_scratch`] need not allocate.
+pub(crate) fn reserve_scratch(len: usize) {
+    let mut scratch = SCRATCH.take();
+    if scratch.len() < len {
+        scratch.resize(len, 0.0);
+    }
+    SCRATCH.set(scratch);
 }
 
 /// A closure that is called by reference. Called by value it would go through a shim of the compiler's that is not
@@ -81,6 +105,13 @@ impl<'a> Views<'a> {
     pub fn split<const N: usize>(self) -> [View<'a>; N] {
         assert_eq!(self.raw.len(), N, "a kernel splits its views into as many as it has slots");
         std::array::from_fn(|index| View { raw: self.raw[index], lifetime: PhantomData })
+    }
+}
+
+impl<'a> Views<'a> {
+    /// The views one after another, for kernels whose slots vary.
+    pub fn each(self) -> impl Iterator<Item = View<'a>> {
+        self.raw.iter().map(|raw| View { raw: *raw, lifetime: PhantomData })
     }
 }
 

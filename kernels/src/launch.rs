@@ -105,6 +105,11 @@ pub trait Kernel: fmt::Debug + Send + Sync + 'static {
     fn grid(&self) -> [u32; 3];
     /// Operations and bytes.
     fn cost(&self) -> Cost;
+    /// Elements of scratch memory that [`Kernel::run`] takes in each thread ([`Cpu::with_scratch`]); the executor has them
+    /// ready before the first run.
+    fn scratch(&self) -> usize {
+        0
+    }
     /// Computes the same on the CPU. `views` are the buffers of [`Kernel::slots`], in order.
     fn run(&self, cpu: &Cpu, views: Views<'_>);
 }

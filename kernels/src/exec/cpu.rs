@@ -1,6 +1,6 @@
 //! The CPU executor: launches run one after another, each parallel inside.
 
-use crate::cpu::{Cpu, RawView, Views};
+use crate::cpu::{Cpu, RawView, Views, reserve_scratch};
 use crate::device::DeviceFacts;
 use crate::launch::Kernel;
 use crate::plan::{BufferId, BufferInfo, Buffers, Operand, Plan};
@@ -134,6 +134,8 @@ impl CpuExecutor {
             }
             launches.push((Arc::clone(&launch.kernel), views));
         }
+        let scratch = plan.launches.iter().map(|launch| launch.kernel.scratch()).max().unwrap_or(0);
+        self.pool.broadcast(|_| reserve_scratch(scratch));
         Ok(PreparedCpu { launches, pool: Arc::clone(&self.pool) })
     }
 

@@ -1,12 +1,14 @@
 //! The cases, one file a family of kernels.
 
 mod batch_norm;
+mod conv2d;
 mod elementwise;
 mod gather;
 mod matmul;
 mod mixed_edge;
 mod optimise;
 mod pareto;
+mod pool2d;
 mod random;
 mod reduce;
 mod sample;

@@ -2,11 +2,13 @@
 
 pub mod batch_norm;
 pub mod binary;
+pub mod conv2d;
 pub mod gather;
 pub mod gram;
 pub mod matmul;
 pub mod mixed_edge;
 pub mod optimisers;
+pub mod pool2d;
 pub mod random;
 pub mod reduce;
 pub mod sample;

@@ -1,0 +1,81 @@
+//! The forward pass of a convolution.
+
+use super::pass::{Pass, scratch};
+use super::planes::Planes;
+use super::{Conv2d, tile, tiled_grid};
+use crate::cpu::{Cpu, Views};
+use crate::launch::{Cost, Kernel, Shader, Slot, Words, bytes_of};
+
+/// `y[a,n,o] = sum_i w[a,o,i] * f(x[a,n,i])`, `f` being ReLU or nothing. Slots `x`, `w`, (`gate` `[A, width]`), `y`. Where the
+/// gate is closed, `y` stays as it was.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Conv2dForward(pub Conv2d);
+
+impl Kernel for Conv2dForward {
+    fn name(&self) -> &'static str {
+        "conv2d"
+    }
+
+    fn slots(&self) -> Vec<Slot> {
+        let first = [Slot::read("x", self.0.inputs()), Slot::read("w", self.0.weights_of_all())];
+        first.into_iter().chain(self.0.gate_slot()).chain([Slot::write("y", self.0.outputs())]).collect()
+    }
+
+    fn shader(&self) -> Shader {
+        let constants = vec![
+            ("INPUT_GRADIENT", 0),
+            ("TILE", tile(self.0.group_outputs())),
+            ("RELU", self.0.relu_input.into()),
+            ("GATE", self.0.gate.is_some().into()),
+            ("ACCUMULATE", 0),
+        ];
+        Shader { file: "conv/conv2d", constants }
+    }
+
+    fn parameters(&self) -> Words {
+        let words = Words::new()
+            .u32(self.0.architectures)
+            .u32(self.0.batch)
+            .u32(self.0.groups)
+            .u32(self.0.group_outputs() as u32)
+            .u32(self.0.group_inputs() as u32)
+            .u32(self.0.output_height())
+            .u32(self.0.output_width())
+            .u32(self.0.height)
+            .u32(self.0.width);
+        self.0.shared_words(words)
+    }
+
+    fn grid(&self) -> [u32; 3] {
+        tiled_grid(&self.0, self.0.group_outputs(), self.0.out_plane())
+    }
+
+    fn cost(&self) -> Cost {
+        Cost { operations: self.0.operations(), bytes: bytes_of(&self.slots()) }
+    }
+
+    fn scratch(&self) -> usize {
+        scratch(&self.0, &Planes::of_input(&self.0), false)
+    }
+
+    fn run(&self, cpu: &Cpu, views: Views<'_>) {
+        let (x, w, gate, y) = if self.0.gate.is_some() {
+            let [x, w, gate, y] = views.split();
+            (x.read(), w.read(), Some(gate.read()), y.write())
+        } else {
+            let [x, w, y] = views.split();
+            (x.read(), w.read(), None, y.write())
+        };
+        let pass = Pass {
+            convolution: &self.0,
+            planes: &Planes::of_input(&self.0),
+            gradient: false,
+            source: x,
+            weights: w,
+            gate,
+            mask: None,
+            known: None,
+        };
+        pass.run(cpu, y);
+    }
+}

@@ -1,0 +1,97 @@
+//! The gradient of a convolution with respect to its input.
+
+use super::pass::{Pass, scratch};
+use super::planes::Planes;
+use super::{Conv2d, tile, tiled_grid};
+use crate::cpu::{Cpu, Views};
+use crate::launch::{Cost, Kernel, Shader, Slot, Words, bytes_of};
+
+/// The gradient with respect to `x`. Slots `dy`, `w`, (`x`, where the input passes through ReLU), (`gate`), (`known`), `dx`.
+///
+/// Architectures that the gate keeps out have the gradient `known`, or 0.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Conv2dInputGradient {
+    /// The convolution.
+    pub convolution: Conv2d,
+    /// Whether the slot `known` is added.
+    pub accumulate: bool,
+}
+
+impl Kernel for Conv2dInputGradient {
+    fn name(&self) -> &'static str {
+        "conv2d_input_gradient"
+    }
+
+    fn slots(&self) -> Vec<Slot> {
+        let convolution = &self.convolution;
+        let inputs = convolution.inputs();
+        let first = [Slot::read("dy", convolution.outputs()), Slot::read("w", convolution.weights_of_all())];
+        first
+            .into_iter()
+            .chain(convolution.relu_input.then(|| Slot::read("x", inputs)))
+            .chain(convolution.gate_slot())
+            .chain(self.accumulate.then(|| Slot::read("known", inputs)))
+            .chain([Slot::write("dx", inputs)])
+            .collect()
+    }
+
+    fn shader(&self) -> Shader {
+        let constants = vec![
+            ("INPUT_GRADIENT", 1),
+            ("TILE", tile(self.convolution.group_inputs())),
+            ("RELU", self.convolution.relu_input.into()),
+            ("GATE", self.convolution.gate.is_some().into()),
+            ("ACCUMULATE", self.accumulate.into()),
+        ];
+        Shader { file: "conv/conv2d", constants }
+    }
+
+    fn parameters(&self) -> Words {
+        let convolution = &self.convolution;
+        let words = Words::new()
+            .u32(convolution.architectures)
+            .u32(convolution.batch)
+            .u32(convolution.groups)
+            .u32(convolution.group_inputs() as u32)
+            .u32(convolution.group_outputs() as u32)
+            .u32(convolution.height)
+            .u32(convolution.width)
+            .u32(convolution.output_height())
+            .u32(convolution.output_width());
+        convolution.shared_words(words)
+    }
+
+    fn grid(&self) -> [u32; 3] {
+        tiled_grid(&self.convolution, self.convolution.group_inputs(), self.convolution.plane())
+    }
+
+    fn cost(&self) -> Cost {
+        Cost { operations: self.convolution.operations(), bytes: bytes_of(&self.slots()) }
+    }
+
+    fn scratch(&self) -> usize {
+        scratch(&self.convolution, &Planes::of_output(&self.convolution), true)
+    }
+
+    fn run(&self, cpu: &Cpu, views: Views<'_>) {
+        let convolution = &self.convolution;
+        let mut views = views.each();
+        let mut next = |present: bool| present.then(|| views.next()).flatten();
+        let (Some(dy), Some(w)) = (next(true), next(true)) else { return };
+        let mask = next(convolution.relu_input);
+        let gate = next(convolution.gate.is_some());
+        let known = next(self.accumulate);
+        let Some(dx) = next(true) else { return };
+        let pass = Pass {
+            convolution,
+            planes: &Planes::of_output(convolution),
+            gradient: true,
+            source: dy.read(),
+            weights: w.read(),
+            gate: gate.map(|gate| gate.read()),
+            mask: mask.map(|mask| mask.read()),
+            known: known.map(|known| known.read()),
+        };
+        pass.run(cpu, dx.write());
+    }
+}

@@ -1,0 +1,235 @@
+//! Two-dimensional convolution for several architectures at once: forward, gradient of the input, gradient of the weights.
+
+mod correlate;
+mod forward;
+mod input_gradient;
+mod pass;
+mod planes;
+mod weight_gradient;
+mod weight_sums;
+
+pub use forward::Conv2dForward;
+pub use input_gradient::Conv2dInputGradient;
+pub use weight_gradient::Conv2dWeightGradient;
+
+use crate::Result;
+use crate::launch::{Slot, Words, linear_grid};
+use crate::ops::Gate;
+use crate::ops::check::{ITERATIONS, at_most, countable, positive};
+use crate::ops::require::require;
+
+/// The largest extent of a kernel.
+const LARGEST_KERNEL: u32 = 31;
+
+/// The geometry of a convolution: `x` `[A, N, Ci, H, W]`, `w` `[Co, Ci / groups, k, k]` shared by the architectures or one for
+/// each, `y` `[A, N, Co, Ho, Wo]`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Conv2d {
+    /// Architectures A.
+    pub architectures: u32,
+    /// Images N of each.
+    pub batch: u32,
+    /// Channels of the input.
+    pub in_channels: u32,
+    /// Channels of the output.
+    pub out_channels: u32,
+    /// Height of the input.
+    pub height: u32,
+    /// Width of the input.
+    pub width: u32,
+    /// Extent of the kernel, odd.
+    pub kernel: u32,
+    /// Steps between outputs.
+    pub stride: u32,
+    /// Zeros around the input.
+    pub padding: u32,
+    /// Steps between taps.
+    pub dilation: u32,
+    /// Groups of channels; as many as channels make a depthwise convolution.
+    pub groups: u32,
+    /// Whether the architectures share the weights. Their gradient is `[A, ..]` in either case.
+    pub shared_weight: bool,
+    /// Whether the input passes through ReLU first.
+    pub relu_input: bool,
+    /// Which architectures run.
+    pub gate: Option<Gate>,
+    /// The extent of the stored kernel of which this, 1x1, is the centre tap; 0 where it is stored by itself.
+    pub centre_of: u32,
+}
+
+impl Conv2d {
+    /// Checks the extents.
+    ///
+    /// # Errors
+    /// Where an extent is 0, the groups do not divide the channels, the kernel is even or larger than the padded input, or there
+    /// are more elements than an index or a loop of the shader counts.
+    pub fn validate(&self) -> Result<()> {
+        const NAME: &str = "conv2d";
+        let extents = [
+            ("architectures", self.architectures),
+            ("batch", self.batch),
+            ("in_channels", self.in_channels),
+            ("out_channels", self.out_channels),
+            ("height", self.height),
+            ("width", self.width),
+            ("kernel", self.kernel),
+            ("stride", self.stride),
+            ("dilation", self.dilation),
+            ("groups", self.groups),
+        ];
+        positive(NAME, &extents.map(|(name, extent)| (name, extent.into())))?;
+        require(self.kernel % 2 == 1, NAME, "the kernel's extent is odd")?;
+        at_most(NAME, "kernel", self.kernel.max(self.centre_of).into(), LARGEST_KERNEL.into())?;
+        let divided = self.in_channels.is_multiple_of(self.groups) && self.out_channels.is_multiple_of(self.groups);
+        require(divided, NAME, "the groups divide the channels")?;
+        let reach = u64::from(self.dilation) * u64::from(self.kernel - 1) + 1;
+        let padded = |extent: u32| u64::from(extent) + 2 * u64::from(self.padding);
+        let fits = padded(self.height) >= reach && padded(self.width) >= reach;
+        require(fits, NAME, "the kernel is not larger than the padded input")?;
+        let centre = self.centre_of == 0 || self.centre_of % 2 == 1 && self.kernel == 1;
+        require(centre, NAME, "only a 1x1 kernel is the centre tap of a larger, odd one")?;
+        at_most(NAME, "the padded extent", padded(self.height.max(self.width)), 1 << 16)?;
+        let [a, n] = [self.architectures, self.batch].map(u64::from);
+        countable(NAME, "x", &[a, n, self.in_channels.into(), self.height.into(), self.width.into()])?;
+        countable(
+            NAME,
+            "y",
+            &[a, n, self.out_channels.into(), self.output_height().into(), self.output_width().into()],
+        )?;
+        let weights = self.weights() as u64;
+        countable(NAME, "the weights' gradient", &[a, u64::from(self.parts()), weights])?;
+        let taps = u64::from(self.kernel * self.kernel);
+        let depth = u64::from(self.in_channels.max(self.out_channels) / self.groups);
+        at_most(NAME, "the taps of all channels of a group", taps * depth, 16 * ITERATIONS)?;
+        let pixels = u64::from(self.part_images()) * self.out_plane() as u64;
+        at_most(NAME, "the pixels of an image", pixels, 16 * ITERATIONS)
+    }
+
+    /// Height of the output.
+    pub fn output_height(&self) -> u32 {
+        (self.height + 2 * self.padding - self.dilation * (self.kernel - 1) - 1) / self.stride + 1
+    }
+
+    /// Width of the output.
+    pub fn output_width(&self) -> u32 {
+        (self.width + 2 * self.padding - self.dilation * (self.kernel - 1) - 1) / self.stride + 1
+    }
+
+    fn plane(&self) -> usize {
+        self.height as usize * self.width as usize
+    }
+
+    fn out_plane(&self) -> usize {
+        self.output_height() as usize * self.output_width() as usize
+    }
+
+    fn images(&self) -> usize {
+        self.architectures as usize * self.batch as usize
+    }
+
+    fn inputs(&self) -> usize {
+        self.images() * self.in_channels as usize * self.plane()
+    }
+
+    fn outputs(&self) -> usize {
+        self.images() * self.out_channels as usize * self.out_plane()
+    }
+
+    /// Channels of the input in a group.
+    fn group_inputs(&self) -> usize {
+        (self.in_channels / self.groups) as usize
+    }
+
+    /// Channels of the output in a group.
+    fn group_outputs(&self) -> usize {
+        (self.out_channels / self.groups) as usize
+    }
+
+    /// Taps of the kernel.
+    fn taps(&self) -> usize {
+        (self.kernel * self.kernel) as usize
+    }
+
+    /// Taps of the stored kernel.
+    fn weight_taps(&self) -> usize {
+        let stored = self.kernel.max(self.centre_of) as usize;
+        stored * stored
+    }
+
+    /// Where the kernel begins within the stored one.
+    fn centre(&self) -> usize {
+        if self.centre_of == 0 { 0 } else { self.weight_taps() / 2 }
+    }
+
+    /// Stored weights of one architecture.
+    fn weights(&self) -> usize {
+        self.out_channels as usize * self.group_inputs() * self.weight_taps()
+    }
+
+    /// Weights from one architecture's to the next one's.
+    fn weight_stride(&self) -> usize {
+        if self.shared_weight { 0 } else { self.weights() }
+    }
+
+    fn weights_of_all(&self) -> usize {
+        if self.shared_weight { self.weights() } else { self.architectures as usize * self.weights() }
+    }
+
+    /// Images whose weight gradients are summed by one task: some thousand pixels, and at most 32 parts.
+    fn part_images(&self) -> u32 {
+        let pixels = (1024 / self.out_plane() as u32).max(1);
+        pixels.max(self.batch.div_ceil(32)).min(self.batch)
+    }
+
+    /// Parts in which the images of an architecture are summed.
+    fn parts(&self) -> u32 {
+        self.batch.div_ceil(self.part_images())
+    }
+
+    /// Multiply-adds of one pass, both operations counted.
+    fn operations(&self) -> u64 {
+        2 * self.outputs() as u64 * (self.group_inputs() * self.taps()) as u64
+    }
+
+    fn gate_slot(&self) -> Option<Slot> {
+        self.gate.map(|gate| Slot::read("gate", self.architectures as usize * gate.width as usize))
+    }
+
+    /// The rest of the parameters of `conv2d.wgsl`.
+    fn shared_words(&self, words: Words) -> Words {
+        let words = words
+            .u32(self.kernel)
+            .u32(self.stride)
+            .u32(self.padding)
+            .u32(self.dilation)
+            .u32(self.weight_taps() as u32)
+            .u32(self.centre() as u32)
+            .u32(self.weight_stride() as u32);
+        self.gate_words(words)
+    }
+
+    fn gate_words(&self, words: Words) -> Words {
+        let (width, choice) = self.gate.map_or((0, 0), |gate| (gate.width, gate.choice));
+        words.u32(width).u32(choice)
+    }
+}
+
+/// The tile of `conv2d.wgsl` for groups of `rows` channels of the result.
+fn tile(rows: usize) -> u32 {
+    match rows {
+        0..4 => 0,
+        4..48 => 1,
+        _ => 2,
+    }
+}
+
+/// The grid of `conv2d.wgsl`.
+fn tiled_grid(convolution: &Conv2d, rows: usize, plane: usize) -> [u32; 3] {
+    let pixels = convolution.batch as usize * plane;
+    let batches = convolution.architectures as usize * convolution.groups as usize;
+    match tile(rows) {
+        0 => linear_grid((batches * rows * pixels).div_ceil(256)),
+        1 => linear_grid(batches * rows.div_ceil(16) * pixels.div_ceil(64)),
+        _ => linear_grid(batches * rows.div_ceil(64) * pixels.div_ceil(64)),
+    }
+}

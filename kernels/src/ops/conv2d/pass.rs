@@ -1,0 +1,219 @@
+//! The forward pass and the gradient of the input on the CPU: one loop over architectures, images, groups and channels.
+
+use rayon::prelude::*;
+
+use super::Conv2d;
+use super::correlate::{Correlate, ROWS};
+use super::planes::{Planes, SLACK};
+use crate::cpu::Cpu;
+use crate::ops::Gate;
+
+/// Operations worth a task of their own.
+const TASK: u64 = 4_000_000;
+
+/// One pass: which channels become which, and what happens to the sums.
+#[derive(Debug)]
+pub(super) struct Pass<'a> {
+    /// The convolution.
+    pub convolution: &'a Conv2d,
+    /// How the source lies in scratch memory.
+    pub planes: &'a Planes,
+    /// Whether this is the gradient of the input.
+    pub gradient: bool,
+    /// What is convolved: the input, or the output's gradient.
+    pub source: &'a [f32],
+    /// The weights.
+    pub weights: &'a [f32],
+    /// Architecture weights of the gate.
+    pub gate: Option<&'a [f32]>,
+    /// The input whose sign masks the gradient.
+    pub mask: Option<&'a [f32]>,
+    /// What the gradient is added to.
+    pub known: Option<&'a [f32]>,
+}
+
+/// Elements of scratch memory: planes of one group, packed weights, and rows of results.
+pub(super) fn scratch(convolution: &Conv2d, planes: &Planes, gradient: bool) -> usize {
+    let (depth, rows) = channels(convolution, gradient);
+    let all_rows = rows * convolution.groups as usize;
+    source_len(planes, depth) + all_rows * depth * planes.taps() + ROWS * result_row(planes)
+}
+
+/// Channels of the source and of the result in a group.
+fn channels(convolution: &Conv2d, gradient: bool) -> (usize, usize) {
+    let (inputs, outputs) = (convolution.group_inputs(), convolution.group_outputs());
+    if gradient { (outputs, inputs) } else { (inputs, outputs) }
+}
+
+fn source_len(planes: &Planes, depth: usize) -> usize {
+    depth * planes.plane + SLACK
+}
+
+fn result_row(planes: &Planes) -> usize {
+    planes.positions() + SLACK
+}
+
+impl Pass<'_> {
+    /// Computes the result, all architectures.
+    pub(super) fn run(&self, cpu: &Cpu, result: &mut [f32]) {
+        let convolution = self.convolution;
+        let (_, rows) = channels(convolution, self.gradient);
+        let plane = self.planes.rows * self.planes.columns;
+        let all_rows = rows * convolution.groups as usize;
+        let image = all_rows * plane;
+        let batch = convolution.batch as usize;
+        let operations = convolution.operations() / convolution.images() as u64;
+        let images = ((TASK / operations.max(1)) as usize).clamp(1, batch);
+        // A single image of much work is shared by its channels.
+        let blocks = if convolution.groups == 1 { operations.div_ceil(2 * TASK) as usize } else { 1 };
+        let task_rows = if images == 1 { all_rows.div_ceil(blocks).next_multiple_of(ROWS) } else { all_rows };
+        result.par_chunks_mut(batch * image).enumerate().for_each(|(architecture, result)| {
+            if !Gate::is_open(convolution.gate, self.gate, architecture) {
+                if self.gradient {
+                    self.pass_by(architecture * batch * image, result);
+                }
+                return;
+            }
+            result.par_chunks_mut(images * image).enumerate().for_each(|(block, result)| {
+                let first = architecture * batch + block * images;
+                if task_rows >= all_rows {
+                    self.task(cpu, first, 0, all_rows, result);
+                } else {
+                    result.par_chunks_mut(task_rows * plane).enumerate().for_each(|(part, result)| {
+                        self.task(cpu, first, part * task_rows, result.len() / plane, result);
+                    });
+                }
+            });
+        });
+    }
+
+    /// The gradient of an architecture that the gate keeps out.
+    fn pass_by(&self, first: usize, result: &mut [f32]) {
+        match self.known {
+            Some(known) => result.copy_from_slice(&known[first..][..result.len()]),
+            None => result.fill(0.0),
+        }
+    }
+
+    /// Channels `first_row..first_row + all_rows` of the images from `first_image` on.
+    fn task(&self, cpu: &Cpu, first_image: usize, first_row: usize, all_rows: usize, result: &mut [f32]) {
+        let (depth, rows) = channels(self.convolution, self.gradient);
+        let plane = self.planes.rows * self.planes.columns;
+        let architecture = first_image / self.convolution.batch as usize;
+        let groups = self.convolution.groups as usize;
+        let packed_len = all_rows * depth * self.planes.taps();
+        let source_len = source_len(self.planes, depth);
+        let row_len = result_row(self.planes);
+        let rows = if groups == 1 { all_rows } else { rows };
+        cpu.with_scratch(source_len + packed_len + ROWS * row_len, |scratch| {
+            let (source, rest) = scratch.split_at_mut(source_len);
+            let (packed, sums) = rest.split_at_mut(packed_len);
+            source.fill(0.0);
+            self.pack(architecture, first_row, all_rows, packed);
+            for (index, result) in result.chunks_mut(all_rows * plane).enumerate() {
+                let image = first_image + index;
+                for group in 0..groups {
+                    self.place(cpu, (image * groups + group) * depth, depth, source);
+                    let mut row = 0;
+                    while row < rows {
+                        let count = if rows - row >= ROWS { ROWS } else { 1 };
+                        let place = group * rows + row;
+                        let weights =
+                            &packed[place * depth * self.planes.taps()..][..count * depth * self.planes.taps()];
+                        let sums = &mut sums[..count * row_len];
+                        cpu.with_vectors(Correlate {
+                            planes: self.planes,
+                            source,
+                            depth,
+                            weights,
+                            rows: count,
+                            result: sums,
+                        });
+                        let at = image * self.all_rows() * plane + (first_row + place) * plane;
+                        for (m, result) in result[place * plane..][..count * plane].chunks_mut(plane).enumerate() {
+                            self.finish(cpu, &sums[m * row_len..], at + m * plane, result);
+                        }
+                        row += count;
+                    }
+                }
+            }
+        });
+    }
+
+    fn all_rows(&self) -> usize {
+        channels(self.convolution, self.gradient).1 * self.convolution.groups as usize
+    }
+
+    /// Weights as the registers take them: blocks of rows of a group, each `[depth, taps, rows of the block]`.
+    fn pack(&self, architecture: usize, first_row: usize, all_rows: usize, packed: &mut [f32]) {
+        let convolution = self.convolution;
+        let (depth, group_rows) = channels(convolution, self.gradient);
+        let (taps, stored) = (self.planes.taps(), convolution.weight_taps());
+        let weights = &self.weights[architecture * convolution.weight_stride()..];
+        let mut packed = packed.iter_mut();
+        let mut row = 0;
+        while row < all_rows {
+            let (group, within) = ((first_row + row) / group_rows, (first_row + row) % group_rows);
+            let left = (group_rows - within).min(all_rows - row);
+            let count = if left >= ROWS { ROWS } else { 1 };
+            for channel in 0..depth {
+                for tap in 0..taps {
+                    for m in 0..count {
+                        let (pair, tap) = if self.gradient {
+                            ((group * depth + channel) * group_rows + within + m, taps - 1 - tap)
+                        } else {
+                            ((group * group_rows + within + m) * depth + channel, tap)
+                        };
+                        if let Some(packed) = packed.next() {
+                            *packed = weights[pair * stored + convolution.centre() + tap];
+                        }
+                    }
+                }
+            }
+            row += count;
+        }
+    }
+
+    /// Brings `depth` planes of the source from plane `first` on into scratch memory.
+    fn place(&self, cpu: &Cpu, first: usize, depth: usize, into: &mut [f32]) {
+        let len = if self.gradient { self.convolution.out_plane() } else { self.convolution.plane() };
+        let source = &self.source[first * len..][..depth * len];
+        cpu.vectorised(
+            #[inline(always)]
+            || {
+                for (source, into) in source.chunks_exact(len).zip(into.chunks_exact_mut(self.planes.plane)) {
+                    if self.gradient {
+                        self.planes.place_output(self.convolution, source, into);
+                    } else {
+                        self.planes.place_input(self.convolution, source, into);
+                    }
+                }
+            },
+        );
+    }
+
+    /// Takes one channel of the result from its sums; `at` is its place in the whole result.
+    fn finish(&self, cpu: &Cpu, sums: &[f32], at: usize, result: &mut [f32]) {
+        let (pitch, columns) = (self.planes.pitch, self.planes.columns);
+        let mask = self.mask.map(|mask| &mask[at..][..result.len()]);
+        let known = self.known.map(|known| &known[at..][..result.len()]);
+        cpu.vectorised(
+            #[inline(always)]
+            || {
+                for (row, result) in result.chunks_exact_mut(columns).enumerate() {
+                    result.copy_from_slice(&sums[row * pitch..][..columns]);
+                }
+                if let Some(mask) = mask {
+                    for (result, mask) in result.iter_mut().zip(mask) {
+                        *result = if *mask > 0.0 { *result } else { 0.0 };
+                    }
+                }
+                if let Some(known) = known {
+                    for (result, known) in result.iter_mut().zip(known) {
+                        *result += known;
+                    }
+                }
+            },
+        );
+    }
+}

@@ -1,0 +1,213 @@
+//! The gradient of a convolution with respect to its weights.
+
+use rayon::prelude::*;
+
+use super::Conv2d;
+use super::planes::{Planes, SLACK};
+use super::weight_sums::WeightSums;
+use crate::Result;
+use crate::cpu::{Cpu, Views};
+use crate::launch::{Cost, Kernel, Shader, Slot, Words, bytes_of, linear_grid};
+use crate::ops::{Gate, Reduce, ReduceKind};
+use crate::plan::{Operand, PlanBuilder};
+
+/// Channels of the output in a group below which a workgroup owns one weight.
+const FEW: usize = 4;
+
+/// The gradient with respect to `w`, `[A, Co, Ci / groups, k, k]` (`k` of the stored kernel), 0 where the gate is closed and for
+/// taps that are not used.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Conv2dWeightGradient {
+    /// The convolution.
+    pub convolution: Conv2d,
+}
+
+impl Conv2dWeightGradient {
+    /// Appends the launches: sums over some images each, then the sum of these.
+    ///
+    /// # Errors
+    /// Where a tensor is too short.
+    pub fn push(
+        &self,
+        plan: &mut PlanBuilder<'_>,
+        label: &str,
+        x: Operand,
+        dy: Operand,
+        gate: Option<Operand>,
+        dw: Operand,
+    ) -> Result<()> {
+        let convolution = self.convolution;
+        convolution.validate()?;
+        let sums = PartialWeightGradient(convolution);
+        let parts = convolution.parts();
+        let inputs: Vec<Operand> = [x, dy].into_iter().chain(gate).collect();
+        if parts == 1 {
+            return plan.launch(label, sums, &[inputs, vec![dw]].concat());
+        }
+        let partial = plan.transient(format!("{label} parts"), sums.results());
+        plan.launch(label, sums, &[inputs, vec![partial]].concat())?;
+        let reduce = Reduce {
+            kind: ReduceKind::Sum,
+            outer: convolution.architectures,
+            axis: parts,
+            inner: convolution.weights() as u32,
+            scale: 1.0,
+        };
+        reduce.validate()?;
+        plan.launch(format!("{label} sum"), reduce, &[partial, dw])
+    }
+}
+
+/// The gradient of the weights `[A, parts, ..]`, each part of some images. Slots `x`, `dy`, (`gate`), `dw`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct PartialWeightGradient(Conv2d);
+
+impl PartialWeightGradient {
+    fn results(&self) -> usize {
+        self.0.architectures as usize * self.0.parts() as usize * self.0.weights()
+    }
+
+    /// Elements of a channel of the output's gradient in scratch memory.
+    fn row(planes: &Planes) -> usize {
+        planes.positions() + SLACK
+    }
+
+    /// Elements of scratch memory: planes of x, rows of dy, and sums, of one group.
+    fn parts_of_scratch(&self, planes: &Planes) -> [usize; 3] {
+        let images = self.0.part_images() as usize;
+        let (depth, rows) = (self.0.group_inputs(), self.0.group_outputs());
+        [images * depth * planes.plane + SLACK, images * rows * Self::row(planes) + SLACK, rows * depth * planes.taps()]
+    }
+
+    /// Sums the images of one part; `image` is the first.
+    fn part(&self, cpu: &Cpu, planes: &Planes, image: usize, images: usize, x: &[f32], dy: &[f32], dw: &mut [f32]) {
+        let convolution = &self.0;
+        let (depth, rows, groups) =
+            (convolution.group_inputs(), convolution.group_outputs(), convolution.groups as usize);
+        let (plane, out_plane) = (convolution.plane(), convolution.out_plane());
+        let row = Self::row(planes);
+        let [source_len, dy_len, sums_len] = self.parts_of_scratch(planes);
+        cpu.with_scratch(source_len + dy_len + sums_len, |scratch| {
+            let (source, rest) = scratch.split_at_mut(source_len);
+            let (spread, sums) = rest.split_at_mut(dy_len);
+            source.fill(0.0);
+            spread.fill(0.0);
+            for group in 0..groups {
+                cpu.vectorised(
+                    #[inline(always)]
+                    || {
+                        for index in 0..images {
+                            let first = (image + index) * groups + group;
+                            let x = x[first * depth * plane..][..depth * plane].chunks_exact(plane);
+                            let into = source[index * depth * planes.plane..].chunks_exact_mut(planes.plane);
+                            x.zip(into).for_each(|(x, into)| planes.place_input(convolution, x, into));
+                            let dy = dy[first * rows * out_plane..][..rows * out_plane].chunks_exact(out_plane);
+                            let into = spread[index * rows * row..].chunks_exact_mut(row);
+                            for (dy, into) in dy.zip(into) {
+                                let columns = planes.columns;
+                                for (dy, into) in dy.chunks_exact(columns).zip(into.chunks_mut(planes.pitch)) {
+                                    into[..columns].copy_from_slice(dy);
+                                }
+                            }
+                        }
+                    },
+                );
+                cpu.with_vectors(WeightSums { planes, images, source, depth, dy: spread, rows, row, result: sums });
+                let stored = convolution.weight_taps();
+                let taps = planes.taps();
+                let dw = &mut dw[group * rows * depth * stored..][..rows * depth * stored];
+                if stored == taps {
+                    dw.copy_from_slice(sums);
+                } else {
+                    dw.fill(0.0);
+                    for (dw, sum) in dw.chunks_exact_mut(stored).zip(sums.iter()) {
+                        dw[convolution.centre()] = *sum;
+                    }
+                }
+            }
+        });
+    }
+}
+
+impl Kernel for PartialWeightGradient {
+    fn name(&self) -> &'static str {
+        "conv2d_weight_gradient"
+    }
+
+    fn slots(&self) -> Vec<Slot> {
+        let first = [Slot::read("x", self.0.inputs()), Slot::read("dy", self.0.outputs())];
+        first.into_iter().chain(self.0.gate_slot()).chain([Slot::write("dw", self.results())]).collect()
+    }
+
+    fn shader(&self) -> Shader {
+        let constants = vec![
+            ("TILE", u32::from(self.0.group_outputs() >= FEW)),
+            ("RELU", self.0.relu_input.into()),
+            ("GATE", self.0.gate.is_some().into()),
+        ];
+        Shader { file: "conv/conv2d_weight_gradient", constants }
+    }
+
+    fn parameters(&self) -> Words {
+        let words = Words::new()
+            .u32(self.0.architectures)
+            .u32(self.0.batch)
+            .u32(self.0.parts())
+            .u32(self.0.part_images())
+            .u32(self.0.groups)
+            .u32(self.0.group_outputs() as u32)
+            .u32(self.0.group_inputs() as u32)
+            .u32(self.0.output_height())
+            .u32(self.0.output_width())
+            .u32(self.0.height)
+            .u32(self.0.width)
+            .u32(self.0.kernel)
+            .u32(self.0.stride)
+            .u32(self.0.padding)
+            .u32(self.0.dilation)
+            .u32(self.0.weight_taps() as u32)
+            .u32(self.0.centre() as u32);
+        self.0.gate_words(words)
+    }
+
+    fn grid(&self) -> [u32; 3] {
+        let sections = self.0.architectures as usize * self.0.parts() as usize * self.0.groups as usize;
+        let (rows, columns) = (self.0.group_outputs(), self.0.group_inputs() * self.0.taps());
+        linear_grid(if rows >= FEW {
+            sections * rows.div_ceil(16) * columns.div_ceil(64)
+        } else {
+            sections * rows * columns
+        })
+    }
+
+    fn cost(&self) -> Cost {
+        Cost { operations: self.0.operations(), bytes: bytes_of(&self.slots()) }
+    }
+
+    fn scratch(&self) -> usize {
+        self.parts_of_scratch(&Planes::of_input(&self.0)).into_iter().sum()
+    }
+
+    fn run(&self, cpu: &Cpu, views: Views<'_>) {
+        let convolution = &self.0;
+        let (x, dy, gate, dw) = if convolution.gate.is_some() {
+            let [x, dy, gate, dw] = views.split();
+            (x.read(), dy.read(), Some(gate.read()), dw.write())
+        } else {
+            let [x, dy, dw] = views.split();
+            (x.read(), dy.read(), None, dw.write())
+        };
+        let planes = Planes::of_input(convolution);
+        let (parts, images) = (convolution.parts() as usize, convolution.part_images() as usize);
+        let batch = convolution.batch as usize;
+        dw.par_chunks_mut(convolution.weights()).enumerate().for_each(|(section, dw)| {
+            let (architecture, first) = (section / parts, section % parts * images);
+            if Gate::is_open(convolution.gate, gate, architecture) {
+                let images = images.min(batch - first);
+                self.part(cpu, &planes, architecture * batch + first, images, x, dy, dw);
+            } else {
+                dw.fill(0.0);
+            }
+        });
+    }
+}

@@ -1,0 +1,280 @@
+//! Average and maximum pooling, and their gradients.
+
+use rayon::prelude::*;
+
+use crate::Result;
+use crate::cpu::{Cpu, Views};
+use crate::launch::{Cost, Kernel, Shader, Slot, Words, bytes_of, linear_grid};
+use crate::ops::check::{at_most, countable, positive};
+use crate::ops::require::require;
+
+/// Planes of less work than this many taps share a task.
+const TASK: usize = 1 << 14;
+
+/// What becomes of a window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum PoolKind {
+    /// The mean.
+    Average {
+        /// Whether the zeros around the plane count.
+        count_include_padding: bool,
+    },
+    /// The largest; the zeros around the plane never are. At a tie the gradient goes to the first, row by row.
+    Maximum,
+}
+
+/// Pooling of square windows: the geometry that [`Pool2dForward`] and [`Pool2dGradient`] share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pool2d {
+    /// What becomes of a window.
+    pub kind: PoolKind,
+    /// Planes: all axes before the last two.
+    pub planes: u32,
+    /// Height of the input.
+    pub height: u32,
+    /// Width of the input.
+    pub width: u32,
+    /// Extent of the window.
+    pub kernel: u32,
+    /// Steps between windows.
+    pub stride: u32,
+    /// Zeros around the input, at most half the window.
+    pub padding: u32,
+}
+
+impl Pool2d {
+    /// Checks the extents.
+    ///
+    /// # Errors
+    /// Where an extent is 0, a window lies outside the input, or there are more elements than an index counts.
+    pub fn validate(&self) -> Result<()> {
+        let extents = [
+            ("planes", self.planes),
+            ("height", self.height),
+            ("width", self.width),
+            ("kernel", self.kernel),
+            ("stride", self.stride),
+        ];
+        positive("pool2d", &extents.map(|(name, extent)| (name, extent.into())))?;
+        at_most("pool2d", "kernel", self.kernel.into(), 255)?;
+        require(2 * self.padding <= self.kernel, "pool2d", "the padding is at most half the window")?;
+        let fits = |extent: u32| extent + 2 * self.padding >= self.kernel;
+        require(fits(self.height) && fits(self.width), "pool2d", "the window is larger than the padded input")?;
+        countable("pool2d", "x", &[self.planes.into(), self.height.into(), self.width.into()])
+    }
+
+    /// Height of the output.
+    pub fn output_height(&self) -> u32 {
+        (self.height + 2 * self.padding - self.kernel) / self.stride + 1
+    }
+
+    /// Width of the output.
+    pub fn output_width(&self) -> u32 {
+        (self.width + 2 * self.padding - self.kernel) / self.stride + 1
+    }
+
+    fn plane(&self) -> usize {
+        self.height as usize * self.width as usize
+    }
+
+    fn out_plane(&self) -> usize {
+        self.output_height() as usize * self.output_width() as usize
+    }
+
+    fn inputs(&self) -> usize {
+        self.planes as usize * self.plane()
+    }
+
+    fn outputs(&self) -> usize {
+        self.planes as usize * self.out_plane()
+    }
+
+    fn words(&self) -> Words {
+        let include = matches!(self.kind, PoolKind::Average { count_include_padding: true });
+        Words::new()
+            .u32(self.planes)
+            .u32(self.height)
+            .u32(self.width)
+            .u32(self.output_height())
+            .u32(self.output_width())
+            .u32(self.kernel)
+            .u32(self.stride)
+            .u32(self.padding)
+            .u32(include.into())
+    }
+
+    fn taps(&self) -> u64 {
+        self.outputs() as u64 * u64::from(self.kernel) * u64::from(self.kernel)
+    }
+
+    fn planes_of_a_task(&self) -> usize {
+        let taps = self.out_plane() * (self.kernel * self.kernel) as usize;
+        (TASK / taps.max(1)).max(1)
+    }
+
+    /// Calls `visit` with each output of a plane, in order, and its window `(rows, columns)` within the plane.
+    #[inline(always)]
+    fn windows(&self, mut visit: impl FnMut(usize, std::ops::Range<usize>, std::ops::Range<usize>)) {
+        let window = |o: u32, extent: u32| {
+            let start = o * self.stride;
+            start.saturating_sub(self.padding) as usize..(start + self.kernel - self.padding).min(extent) as usize
+        };
+        let mut place = 0;
+        for row in 0..self.output_height() {
+            for column in 0..self.output_width() {
+                visit(place, window(row, self.height), window(column, self.width));
+                place += 1;
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn share(&self, rows: &std::ops::Range<usize>, columns: &std::ops::Range<usize>) -> f32 {
+        match self.kind {
+            PoolKind::Average { count_include_padding: true } => 1.0 / (self.kernel * self.kernel) as f32,
+            _ => 1.0 / (rows.len() * columns.len()) as f32,
+        }
+    }
+
+    /// The place of the first largest element of a window.
+    #[inline(always)]
+    fn largest(&self, x: &[f32], rows: std::ops::Range<usize>, columns: std::ops::Range<usize>) -> usize {
+        let width = self.width as usize;
+        let mut place = rows.start * width + columns.start;
+        for row in rows {
+            for column in columns.clone() {
+                let at = row * width + column;
+                if x[at] > x[place] {
+                    place = at;
+                }
+            }
+        }
+        place
+    }
+}
+
+/// `x` `[planes, H, W]` -> `y` `[planes, Ho, Wo]`. Slots `x`, `y`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pool2dForward(pub Pool2d);
+
+impl Kernel for Pool2dForward {
+    fn name(&self) -> &'static str {
+        "pool2d"
+    }
+
+    fn slots(&self) -> Vec<Slot> {
+        vec![Slot::read("x", self.0.inputs()), Slot::write("y", self.0.outputs())]
+    }
+
+    fn shader(&self) -> Shader {
+        let maximum = u32::from(self.0.kind == PoolKind::Maximum);
+        Shader { file: "pool/pool2d", constants: vec![("MAXIMUM", maximum), ("GRADIENT", 0)] }
+    }
+
+    fn parameters(&self) -> Words {
+        self.0.words()
+    }
+
+    fn grid(&self) -> [u32; 3] {
+        linear_grid(self.0.outputs().div_ceil(256))
+    }
+
+    fn cost(&self) -> Cost {
+        Cost { operations: self.0.taps(), bytes: bytes_of(&self.slots()) }
+    }
+
+    fn run(&self, cpu: &Cpu, views: Views<'_>) {
+        let [x, y] = views.split();
+        let pool = self.0;
+        let width = pool.width as usize;
+        let planes = y.write()[..pool.outputs()].par_chunks_mut(pool.out_plane());
+        planes.zip(x.read().par_chunks(pool.plane())).with_min_len(pool.planes_of_a_task()).for_each(|(y, x)| {
+            cpu.vectorised(
+                #[inline(always)]
+                || {
+                    pool.windows(|place, rows, columns| {
+                        y[place] = if pool.kind == PoolKind::Maximum {
+                            x[pool.largest(x, rows, columns)]
+                        } else {
+                            let share = pool.share(&rows, &columns);
+                            let row_sum = |row: usize| x[row * width..][columns.clone()].iter().sum::<f32>();
+                            share * rows.map(row_sum).sum::<f32>()
+                        };
+                    });
+                },
+            );
+        });
+    }
+}
+
+/// The gradient with respect to `x`. Slots (`x`, for the maximum), `dy`, `dx`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pool2dGradient(pub Pool2d);
+
+impl Pool2dGradient {
+    fn scatter(&self, cpu: &Cpu, x: Option<&[f32]>, dy: &[f32], dx: &mut [f32]) {
+        let pool = self.0;
+        let width = pool.width as usize;
+        let planes = dx[..pool.inputs()].par_chunks_mut(pool.plane()).zip(dy.par_chunks(pool.out_plane())).enumerate();
+        planes.with_min_len(pool.planes_of_a_task()).for_each(|(plane, (dx, dy))| {
+            let x = x.map(|x| &x[plane * pool.plane()..][..pool.plane()]);
+            cpu.vectorised(
+                #[inline(always)]
+                || {
+                    dx.fill(0.0);
+                    pool.windows(|place, rows, columns| {
+                        if let Some(x) = x {
+                            dx[pool.largest(x, rows, columns)] += dy[place];
+                            return;
+                        }
+                        let g = dy[place] * pool.share(&rows, &columns);
+                        for row in rows {
+                            dx[row * width..][columns.clone()].iter_mut().for_each(|dx| *dx += g);
+                        }
+                    });
+                },
+            );
+        });
+    }
+}
+
+impl Kernel for Pool2dGradient {
+    fn name(&self) -> &'static str {
+        "pool2d_gradient"
+    }
+
+    fn slots(&self) -> Vec<Slot> {
+        let mut slots = vec![Slot::read("dy", self.0.outputs()), Slot::write("dx", self.0.inputs())];
+        if self.0.kind == PoolKind::Maximum {
+            slots.insert(0, Slot::read("x", self.0.inputs()));
+        }
+        slots
+    }
+
+    fn shader(&self) -> Shader {
+        let maximum = u32::from(self.0.kind == PoolKind::Maximum);
+        Shader { file: "pool/pool2d", constants: vec![("MAXIMUM", maximum), ("GRADIENT", 1)] }
+    }
+
+    fn parameters(&self) -> Words {
+        self.0.words()
+    }
+
+    fn grid(&self) -> [u32; 3] {
+        linear_grid(self.0.inputs().div_ceil(256))
+    }
+
+    fn cost(&self) -> Cost {
+        Cost { operations: self.0.taps(), bytes: bytes_of(&self.slots()) }
+    }
+
+    fn run(&self, cpu: &Cpu, views: Views<'_>) {
+        if self.0.kind == PoolKind::Maximum {
+            let [x, dy, dx] = views.split();
+            self.scatter(cpu, Some(x.read()), dy.read(), dx.write());
+        } else {
+            let [dy, dx] = views.split();
+            self.scatter(cpu, None, dy.read(), dx.write());
+        }
+    }
+}
