@@ -9,7 +9,8 @@
 // in the gradient theirs is `known`, or 0. Weights of all architectures, or shared (stride 0); `centre` points to the
 // centre tap of a larger kernel.
 // Grid: architectures * groups * ceil(rows / BM) * ceil(pixels / 64), or ceil(elements / 256), folded into x and y.
-// depth * taps <= 16 * 65,535. Workgroup memory: (BM + 72) * 16 * 4 bytes.
+// Rounds: 14 for each 16 of depth * taps and 16 at the end, at most (TILE 1, 2); depth * (1 + kernel + taps) (TILE 0).
+// Workgroup memory: (BM + 72) * 16 * 4 bytes.
 // Bindings: 0 parameters, 1 source, 2 weights, then x [A,N,..] (RELU of the gradient), gate [A, width] (GATE), known (ACCUMULATE), result.
 // Consts: INPUT_GRADIENT = 0 1; TILE = 0 1 2; RELU = 0 1; GATE = 0 1; ACCUMULATE = 0 1
 

@@ -7,7 +7,8 @@
 // RELU: f = max(., 0). GATE: the gradient of architectures whose weight at the choice is 0 is 0.
 // Where the kernel is the centre tap of a larger one, the other taps of the result are 0.
 // Grid: architectures * parts * groups * (ceil(rows / 16) * ceil(depth * taps / 64), or rows * depth * taps), folded into x and y.
-// Pixels of a part <= 16 * 65,535. Workgroup memory: 88 * 16 * 4 bytes.
+// Rounds: 14 for each 16 pixels of a part, and 16 times the stored taps at the end (TILE 1); pixels / 256 + 8 and the stored taps (TILE 0).
+// Workgroup memory: 88 * 16 * 4 bytes.
 // Bindings: 0 parameters, 1 x, 2 dy, 3 gate [A, width] (GATE), then dw [A, parts, rows of all groups, depth, weight taps].
 // Consts: TILE = 0 1; RELU = 0 1; GATE = 0 1
 

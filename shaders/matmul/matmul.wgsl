@@ -5,7 +5,8 @@
 // tile does not change the result. A stride of 0 between the batches of A, B or the bias broadcasts it.
 // TILE chooses BM x BN: 0 64 x 64 (256 invocations), 1 32 x 32 (64), 2 16 x 64 (64), 3 64 x 16 (64); BK is 16.
 // TRANSPOSE_A: A is [b,k,m]. TRANSPOSE_B: B is [b,n,k].
-// Grid: batch * ceil(M / BM) * ceil(N / BN) workgroups, folded into x and y; n runs fastest. K <= 16 * 65,535.
+// Grid: batch * ceil(M / BM) * ceil(N / BN) workgroups, folded into x and y; n runs fastest. K <= 104,848.
+// Rounds: at most 10 for each 16 of K (loads 1 + 4, products 4), so 65,530.
 // Workgroup memory: (BM + BN + 8) * BK * 4 bytes.
 // Bindings: 0 parameters, 1 a, 2 b, with BIAS 3 bias [n] or [b,n], then c.
 // Consts: TILE = 0 1 2 3; TRANSPOSE_A = 0 1; TRANSPOSE_B = 0 1; BIAS = 0 1

@@ -4,7 +4,8 @@
 // k = s, s + SLICES, ..., and the slices are added by a fixed tree. B [b,k,n]: 64 outputs, neighbours along n; with
 // TRANSPOSE_B ([b,n,k]): 16 outputs, neighbours along k, so that either way neighbours read neighbouring addresses.
 // A stride of 0 between the batches of a, B or the bias broadcasts it.
-// Grid: batch * ceil(N / BN) workgroups, folded into x and y. K <= 4 * 65,535.
+// Grid: batch * ceil(N / BN) workgroups, folded into x and y. K <= 4 * 65,527.
+// Rounds: K / SLICES + 4, at most.
 // Bindings: 0 parameters, 1 a, 2 b, with BIAS 3 bias [n] or [b,n], then c.
 // Consts: TRANSPOSE_B = 0 1; BIAS = 0 1
 

@@ -3,7 +3,9 @@
 // An invocation owns an element of y, or of dx with GRADIENT: it then visits the windows that hold it, and, for the maximum,
 // finds the first largest tap of each again.
 // MAXIMUM 0: mean, over the taps within the plane, or over all where `include_padding`.
-// Grid: ceil(elements / 256) workgroups, folded into x and y. The kernel's extent <= 255.
+// Grid: ceil(elements / 256) workgroups, folded into x and y. 
+// Rounds: window * (1 + window) forward; in the gradient as many windows as hold an element, each with its own for the maximum: at
+// most (reach + reach^2 (1 + window + window^2)), reach = ceil(window / stride).
 // Bindings: 0 parameters, then x (forward, or the gradient of the maximum), dy (GRADIENT), and y or dx.
 // Consts: MAXIMUM = 0 1; GRADIENT = 0 1
 

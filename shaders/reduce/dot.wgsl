@@ -2,7 +2,8 @@
 //
 // TREE 1: a workgroup an output; invocation t takes j = t, t + 256, ..., then a fixed tree of 256.
 // TREE 0, a short axis: an invocation an output, j in order.
-// Grid: outer workgroups (TREE 1) or ceil(outer / 256), folded into x and y. axis <= 256 * 65,535 or 65,535.
+// Grid: outer workgroups (TREE 1) or ceil(outer / 256), folded into x and y. axis <= 256 * 65,527.
+// Rounds: ceil(axis / 256) + 8 (TREE 1), or axis (TREE 0, of an axis of at most 65,535).
 // Bindings: 0 parameters, 1 a [outer, axis], 2 b [outer, axis], 3 y [outer].
 // Consts: TREE = 0 1
 

@@ -1,7 +1,8 @@
 // y[p] = ((initial[p] + scale * x[0,p]) + scale * x[1,p]) + ..., f32: rows added strictly in order, from 0 without INITIAL.
 //
 // One invocation an element. Folding some rows, and then the rest on top of the result, gives the same bits as folding all at once.
-// Grid: ceil(len / 256), folded into x and y. rows <= 65,535.
+// Grid: ceil(len / 256), folded into x and y. 
+// Rounds: rows, at most 65,535.
 // Bindings: 0 parameters, with INITIAL 1 initial [len], then x [rows, len], y [len].
 // Consts: INITIAL = 0 1
 

@@ -3,7 +3,8 @@
 // TREE 1, few outputs of a long axis: a workgroup an output; invocation t takes j = t, t + 256, ..., then a fixed tree of 256.
 // TREE 0, many outputs of a short axis: an invocation an output, j in order.
 // KIND: 0 sum, 1 sum of squares, 2 maximum, 3 minimum.
-// Grid: outer * inner workgroups (TREE 1) or ceil(outer * inner / 256), folded into x and y. axis <= 256 * 65,535 or 65,535.
+// Grid: outer * inner workgroups (TREE 1) or ceil(outer * inner / 256), folded into x and y. axis <= 256 * 65,527.
+// Rounds: ceil(axis / 256) + 8 (TREE 1), or axis (TREE 0, of an axis of at most 65,535).
 // Bindings: 0 parameters, 1 x [outer, axis, inner], 2 y [outer, inner].
 // Consts: KIND = 0 1 2 3; TREE = 0 1
 

@@ -2,7 +2,7 @@
 
 use crate::{Error, Result};
 
-/// The largest number of iterations of one loop of a shader: some drivers silently end a longer one.
+/// The largest number of iterations of an invocation through all loops of a shader: some drivers silently end a longer one.
 pub(super) const ITERATIONS: u64 = 65_535;
 
 /// Refuses extents of zero.

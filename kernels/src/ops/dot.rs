@@ -30,7 +30,7 @@ impl Dot {
         let [outer, axis] = [self.outer, self.axis].map(u64::from);
         positive("dot", &[("outer", outer), ("axis", axis)])?;
         countable("dot", "a", &[outer, axis])?;
-        at_most("dot", "axis", axis, 256 * ITERATIONS)
+        at_most("dot", "axis", axis, 256 * (ITERATIONS - 8))
     }
 
     fn tree(&self) -> bool {

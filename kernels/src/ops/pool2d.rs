@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use crate::Result;
 use crate::cpu::{Cpu, Views};
 use crate::launch::{Cost, Kernel, Shader, Slot, Words, bytes_of, linear_grid};
-use crate::ops::check::{at_most, countable, positive};
+use crate::ops::check::{ITERATIONS, at_most, countable, positive};
 use crate::ops::require::require;
 
 /// Planes of less work than this many taps share a task.
@@ -56,7 +56,11 @@ impl Pool2d {
             ("stride", self.stride),
         ];
         positive("pool2d", &extents.map(|(name, extent)| (name, extent.into())))?;
-        at_most("pool2d", "kernel", self.kernel.into(), 255)?;
+        let window = u64::from(self.kernel);
+        at_most("pool2d", "kernel", window, 255)?;
+        let reach = window.div_ceil(u64::from(self.stride));
+        let own = if self.kind == PoolKind::Maximum { window + window * window } else { 0 };
+        at_most("pool2d", "the taps of all windows of an element", reach + reach * reach * (1 + own), ITERATIONS)?;
         require(2 * self.padding <= self.kernel, "pool2d", "the padding is at most half the window")?;
         let fits = |extent: u32| extent + 2 * self.padding >= self.kernel;
         require(fits(self.height) && fits(self.width), "pool2d", "the window is larger than the padded input")?;

@@ -98,11 +98,20 @@ impl Conv2d {
         )?;
         let weights = self.weights() as u64;
         countable(NAME, "the weights' gradient", &[a, u64::from(self.parts()), weights])?;
-        let taps = u64::from(self.kernel * self.kernel);
-        let depth = u64::from(self.in_channels.max(self.out_channels) / self.groups);
-        at_most(NAME, "the taps of all channels of a group", taps * depth, 16 * ITERATIONS)?;
+        // As the shaders' headers count.
+        let (kernel, taps) = (u64::from(self.kernel), self.taps() as u64);
+        let [inputs, outputs] = [self.group_inputs(), self.group_outputs()];
+        for (rows, depth) in [(outputs, inputs), (inputs, outputs)] {
+            let depth = depth as u64;
+            let rounds = match tile(rows) {
+                0 => depth * (1 + kernel + taps),
+                _ => 14 * (depth * taps).div_ceil(16) + 16,
+            };
+            at_most(NAME, "the rounds through the taps of a group", rounds, ITERATIONS)?;
+        }
         let pixels = u64::from(self.part_images()) * self.out_plane() as u64;
-        at_most(NAME, "the pixels of an image", pixels, 16 * ITERATIONS)
+        let rounds = 14 * pixels.div_ceil(16) + 16 * self.weight_taps() as u64;
+        at_most(NAME, "the rounds through the pixels of an image", rounds, ITERATIONS)
     }
 
     /// Height of the output.
