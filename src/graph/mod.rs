@@ -182,7 +182,12 @@ impl Graph {
     }
 
     /// Appends a node of one kernel with several outputs.
-    pub(crate) fn kernel_outputs(&mut self, kernel: impl Kernel, inputs: &[Tensor], outputs: Vec<Vec<usize>>) -> Vec<Tensor> {
+    pub(crate) fn kernel_outputs(
+        &mut self,
+        kernel: impl Kernel,
+        inputs: &[Tensor],
+        outputs: Vec<Vec<usize>>,
+    ) -> Vec<Tensor> {
         let name = kernel.name();
         self.append(name, Lowering::Kernel(Arc::new(kernel)), inputs, outputs)
     }

@@ -157,9 +157,9 @@ struct Draw(u64);
 
 impl Draw {
     fn new(seed: u64, name: &str) -> Self {
-        let hash = name.bytes().fold(0xCBF2_9CE4_8422_2325, |hash: u64, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3)
-        });
+        let hash = name
+            .bytes()
+            .fold(0xCBF2_9CE4_8422_2325, |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3));
         Self(hash ^ seed.wrapping_mul(0x9E37_79B9_7F4A_7C15))
     }
 

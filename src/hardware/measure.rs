@@ -124,9 +124,7 @@ impl Meter {
         let mut graph = Graph::new();
         let images = graph.input(&input);
         let logits = Shared::new(&mut graph, &built.parameters(), 1)
-            .and_then(|shared| {
-                built.apply(&mut graph, &shared, images, &mut Normalisation::neutral(&mut self.store))
-            })
+            .and_then(|shared| built.apply(&mut graph, &shared, images, &mut Normalisation::neutral(&mut self.store)))
             .map_err(failed)?;
         let output = self.store.add("output", &graph.shape(logits).to_vec(), Role::Exchange, Initial::Value(0.0));
         graph.store(logits, &output).map_err(failed)?;

@@ -6,6 +6,7 @@
 
 mod file;
 mod host;
+mod measure;
 mod profile;
 pub mod references;
 pub mod statistics;
@@ -14,5 +15,6 @@ pub mod timing;
 
 pub use file::{Expected, MeasurementError, MeasurementFile, SCHEMA};
 pub use host::HostFacts;
+pub use measure::{MeasureError, MeasureEvent, MeasureOptions, Meter, measure_devices, name_of};
 pub use profile::{DeviceProfile, ObjectiveBlock, REFERENCE_COUNT, Sample, is_valid_name, profile_name};
 pub use table::{TableError, TableProfile, read_table};

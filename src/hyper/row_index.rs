@@ -20,10 +20,7 @@ impl Kernel for RowIndex {
     }
 
     fn slots(&self) -> Vec<Slot> {
-        vec![
-            Slot::read("preferences", (self.rows * self.stride) as usize),
-            Slot::write("index", self.rows as usize),
-        ]
+        vec![Slot::read("preferences", (self.rows * self.stride) as usize), Slot::write("index", self.rows as usize)]
     }
 
     fn shader(&self) -> Shader {

@@ -21,7 +21,13 @@ pub use weight_sharing::{Network, Shared, WeightSharing};
 use crate::graph::{Initial, Persistent, Store};
 
 /// A convolution's weight `[out, in / groups, k, k]`, initialised as He et al. (2015) do for ReLU networks.
-pub fn convolution_weight(store: &mut Store, name: &str, out_channels: usize, in_channels: usize, kernel: usize) -> Persistent {
+pub fn convolution_weight(
+    store: &mut Store,
+    name: &str,
+    out_channels: usize,
+    in_channels: usize,
+    kernel: usize,
+) -> Persistent {
     let fan_in = in_channels * kernel * kernel;
     let deviation = (2.0 / fan_in as f32).sqrt();
     store.parameter(name, &[out_channels, in_channels, kernel, kernel], Initial::Normal(deviation))

@@ -83,7 +83,13 @@ impl<'a> Normalisation<'a> {
     ///
     /// # Errors
     /// Where the shapes do not fit.
-    pub fn apply(&mut self, graph: &mut Graph, x: Tensor, affine: Option<(Tensor, Tensor)>, relu: bool) -> Result<Tensor> {
+    pub fn apply(
+        &mut self,
+        graph: &mut Graph,
+        x: Tensor,
+        affine: Option<(Tensor, Tensor)>,
+        relu: bool,
+    ) -> Result<Tensor> {
         let statistics = match *graph.shape(x) {
             [a, _, c, _, _] => self.next(graph, &[a, c, 2]),
             _ => Statistics::Batch,

@@ -37,6 +37,7 @@ pub mod mobilenet_v3;
 pub mod nas_bench_201;
 mod record;
 mod search_space;
+mod standalone;
 mod variation;
 
 pub use architecture::Architecture;
@@ -48,3 +49,4 @@ pub use layout::DecisionLayout;
 pub use mobilenet_v3::{MobileNetV3, MobileNetV3Config};
 pub use nas_bench_201::{NasBench201, NasBench201Config, Operation};
 pub use search_space::SearchSpace;
+pub use standalone::Standalone;

@@ -80,8 +80,7 @@ impl Evaluator {
         let correct = exchange("correct", &[architectures]);
         let offsets: Vec<u32> = space.offsets().iter().map(|offset| *offset as u32).collect();
         let total = offsets.last().copied().unwrap_or(0) as usize;
-        let offsets =
-            store.add("evaluator.offsets", &[offsets.len()], Role::Constant, Initial::Whole(offsets.clone()));
+        let offsets = store.add("evaluator.offsets", &[offsets.len()], Role::Constant, Initial::Whole(offsets.clone()));
 
         let forward = |graph: &mut Graph, images: &Persistent, norm: &mut Normalisation<'_>| {
             let given = graph.input(&choices);

@@ -50,12 +50,8 @@ impl Graph {
         let &[a, n, c, h, w] = self.shape(x) else {
             return Err(self.shape_error("batch_statistics", "x is [A, N, C, H, W]", &[x]));
         };
-        let kernel = BatchStatistics {
-            architectures: a as u32,
-            batch: n as u32,
-            channels: c as u32,
-            spatial: (h * w) as u32,
-        };
+        let kernel =
+            BatchStatistics { architectures: a as u32, batch: n as u32, channels: c as u32, spatial: (h * w) as u32 };
         Ok(self.kernel(kernel, &[x], vec![a, c, 2]))
     }
 
@@ -106,7 +102,11 @@ impl Graph {
             Some((scale, shift)) => {
                 tensors = vec![scale, shift];
                 if tensors.iter().any(|tensor| self.shape(*tensor) != [a, c]) {
-                    return Err(self.shape_error("batch_norm", format!("scale and shift are [{a}, {c}]"), &[x, scale, shift]));
+                    return Err(self.shape_error(
+                        "batch_norm",
+                        format!("scale and shift are [{a}, {c}]"),
+                        &[x, scale, shift],
+                    ));
                 }
                 if self.is_shared(scale) { Affine::Shared } else { Affine::PerArchitecture }
             }

@@ -58,7 +58,11 @@ impl Graph {
                 } else if shape == [batch, n] {
                     Bias::PerBatch
                 } else {
-                    return Err(self.shape_error("matmul", format!("the bias is [{n}] or [{batch}, {n}]"), &[a, b, bias]));
+                    return Err(self.shape_error(
+                        "matmul",
+                        format!("the bias is [{n}] or [{batch}, {n}]"),
+                        &[a, b, bias],
+                    ));
                 }
             }
         };

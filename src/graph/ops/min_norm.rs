@@ -48,8 +48,11 @@ impl Graph {
         if rows != columns {
             return Err(self.shape_error("min_norm", "the Gram matrix is square", &[gram]));
         }
-        let outputs =
-            self.kernel_outputs(MinNorm { rows: rows as u32, normalise }, &[gram], vec![vec![rows], vec![rows], vec![1]]);
+        let outputs = self.kernel_outputs(
+            MinNorm { rows: rows as u32, normalise },
+            &[gram],
+            vec![vec![rows], vec![rows], vec![1]],
+        );
         Ok(Combination { coefficients: outputs[0], weights: outputs[1], squared_norm: outputs[2] })
     }
 }

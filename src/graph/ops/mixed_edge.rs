@@ -42,7 +42,11 @@ impl Graph {
         options: MixedOptions,
     ) -> Result<(Tensor, Tensor)> {
         let (&[a, n, c, h, w], [aw, CHOICES]) = (self.shape(x), self.shape(weights)) else {
-            return Err(self.shape_error("mixed_edge", "x is [A, N, C, H, W] and the weights are [A, 5]", &[x, weights]));
+            return Err(self.shape_error(
+                "mixed_edge",
+                "x is [A, N, C, H, W] and the weights are [A, 5]",
+                &[x, weights],
+            ));
         };
         if *aw != a || previous.is_some_and(|previous| self.shape(previous) != self.shape(x)) {
             return Err(self.shape_error("mixed_edge", "the architectures or the summands differ", &[x, weights]));
@@ -57,8 +61,7 @@ impl Graph {
             evaluate_all: options.unselected == Unselected::Exact,
         };
         let gate = |choice| Some((weights, Gate { width: CHOICES as u32, choice }));
-        let convolution =
-            Convolution { relu_input: true, gate_forward: !edge.evaluate_all, ..Convolution::default() };
+        let convolution = Convolution { relu_input: true, gate_forward: !edge.evaluate_all, ..Convolution::default() };
         let one = Convolution { centre_tap: conv1.is_none(), gate: gate(2), ..convolution };
         let z1 = self.conv2d(x, conv1.unwrap_or(conv3), one)?;
         let z3 = self.conv2d(x, conv3, Convolution { padding: 1, gate: gate(3), ..convolution })?;
@@ -66,7 +69,11 @@ impl Graph {
             Statistics::Batch => self.kernel(MixedStatistics(edge), &[z1, z3, weights], vec![2, a, c, 2]),
             Statistics::Fixed(statistics) if self.shape(statistics) == [2, a, c, 2] => statistics,
             Statistics::Fixed(statistics) => {
-                return Err(self.shape_error("mixed_edge", format!("the statistics are [2, {a}, {c}, 2]"), &[statistics]));
+                return Err(self.shape_error(
+                    "mixed_edge",
+                    format!("the statistics are [2, {a}, {c}, 2]"),
+                    &[statistics],
+                ));
             }
         };
         let fixed = matches!(options.statistics, Statistics::Fixed(_));

@@ -28,7 +28,12 @@ use super::{Graph, GraphError, Tensor};
 
 impl Graph {
     /// A shape error of `operation` about `tensors`.
-    pub(crate) fn shape_error(&self, operation: &'static str, message: impl Into<String>, tensors: &[Tensor]) -> GraphError {
+    pub(crate) fn shape_error(
+        &self,
+        operation: &'static str,
+        message: impl Into<String>,
+        tensors: &[Tensor],
+    ) -> GraphError {
         GraphError::Shape {
             operation,
             message: message.into(),

@@ -55,7 +55,11 @@ impl Graph {
     pub fn slice(&mut self, x: Tensor, axis: usize, start: usize, len: usize) -> Result<Tensor> {
         let shape = self.shape(x).to_vec();
         if axis >= shape.len() || len == 0 || start + len > shape[axis] {
-            return Err(self.shape_error("slice", format!("{start}..{} of axis {axis} is not within it", start + len), &[x]));
+            return Err(self.shape_error(
+                "slice",
+                format!("{start}..{} of axis {axis} is not within it", start + len),
+                &[x],
+            ));
         }
         let (outer, extent, inner) = around(&shape, axis);
         let mut sliced = shape.clone();
@@ -70,9 +74,7 @@ impl Graph {
             destination_len: outer * len * inner,
         };
         let y = self.kernel(kernel, &[x], sliced);
-        self.differentiate_unary(move |graph, gradient| {
-            graph.place(&[(gradient, start)], axis, extent, len != extent)
-        });
+        self.differentiate_unary(move |graph, gradient| graph.place(&[(gradient, start)], axis, extent, len != extent));
         Ok(y)
     }
 
@@ -87,7 +89,9 @@ impl Graph {
         let shape = self.shape(*first).to_vec();
         let fits = |graph: &Graph, part: Tensor| {
             let other = graph.shape(part);
-            other.len() == shape.len() && axis < shape.len() && (0..shape.len()).all(|i| i == axis || other[i] == shape[i])
+            other.len() == shape.len()
+                && axis < shape.len()
+                && (0..shape.len()).all(|i| i == axis || other[i] == shape[i])
         };
         if !parts.iter().all(|part| fits(self, *part)) {
             return Err(self.shape_error("concat", format!("all extents but those of axis {axis} are equal"), parts));
@@ -228,7 +232,11 @@ impl Graph {
         let target = self.input(into);
         let len = self.len(x);
         if offset + len > self.len(target) || self.is_shared(x) {
-            return Err(self.shape_error("store", format!("`{}` has no place for it from {offset} on", into.name()), &[x, target]));
+            return Err(self.shape_error(
+                "store",
+                format!("`{}` has no place for it from {offset} on", into.name()),
+                &[x, target],
+            ));
         }
         let kernel = StridedCopy {
             shape: [1, 1, 1, len as u32],

@@ -2,6 +2,12 @@
 
 mod counts;
 mod decisions;
+mod encoding;
+mod standalone;
+mod supernet;
 
 pub use counts::NasBench201Config;
 pub use decisions::{EDGES, NasBench201, Operation};
+pub use encoding::cell_graph;
+pub use standalone::NasBench201Network;
+pub use supernet::NasBench201Supernet;

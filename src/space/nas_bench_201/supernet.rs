@@ -4,7 +4,9 @@ use parnas_kernels::ops::Unselected;
 
 use super::{EDGES, NasBench201Config};
 use crate::graph::{Graph, MixedOptions, Persistent, Result, Store, Tensor};
-use crate::nn::{Classifier, EPSILON, Normalisation, Residual, Shared, Stem, Supernet, WeightSharing, convolution_weight};
+use crate::nn::{
+    Classifier, EPSILON, Normalisation, Residual, Shared, Stem, Supernet, WeightSharing, convolution_weight,
+};
 
 /// Nodes of a cell.
 const NODES: usize = 4;
@@ -75,7 +77,13 @@ impl Supernet for NasBench201Supernet {
             .collect()
     }
 
-    fn trunk(&self, graph: &mut Graph, shared: &Shared, images: Tensor, norm: &mut Normalisation<'_>) -> Result<Tensor> {
+    fn trunk(
+        &self,
+        graph: &mut Graph,
+        shared: &Shared,
+        images: Tensor,
+        norm: &mut Normalisation<'_>,
+    ) -> Result<Tensor> {
         graph.scoped("stem", |graph| self.stem.apply(graph, shared, images, norm))
     }
 
@@ -94,8 +102,9 @@ impl Supernet for NasBench201Supernet {
         let mut x = x;
         for (stage, cells) in self.stages.iter().enumerate() {
             if stage > 0 {
-                x = graph
-                    .scoped(format!("residual{stage}"), |graph| self.residuals[stage - 1].apply(graph, shared, x, norm))?;
+                x = graph.scoped(format!("residual{stage}"), |graph| {
+                    self.residuals[stage - 1].apply(graph, shared, x, norm)
+                })?;
             }
             for (place, cell) in cells.iter().enumerate() {
                 x = graph.scoped(format!("stage{stage} cell{place}"), |graph| {
