@@ -10,7 +10,36 @@ use crate::search::config::{ConfigError, Configuration, KEYS, Key, PRESETS};
 
 const EXAMPLES: &str = "\
 Examples:
-  parnas devices                          what this machine can compute and measure on";
+  parnas devices                          what this machine can compute and measure on
+  parnas search                           measure this machine and search for it, on the bundled digits
+  parnas search --data cifar10 --preset modnas-nb201 --device vulkan:0
+  parnas resume runs/search-20260131-235959
+  parnas front runs/search-20260131-235959 --device cpu_parnas_1 --limit 'latency<=2ms'
+
+`parnas search --help` explains every key of a configuration.";
+
+const MEASURE_EXAMPLES: &str = "\
+Examples:
+  parnas measure --output here.json --measure-batches 1,8 --measure-seconds 120
+  parnas search --measurements here.json
+
+Measure with the configuration that will be searched with: networks of other channels, cells or images have other times.";
+
+const SEARCH_EXAMPLES: &str = "\
+Examples:
+  parnas search --preset smoke                     half a minute, to see that all parts work
+  parnas search --seed 7 --steps 1200 --objectives loss,latency,parameters
+  parnas search --config runs/search-20260131-235959/config.toml --seed 8
+
+Standard output is the run folder's path alone. Ctrl-C ends the run after the step at hand, and `parnas resume` goes on.";
+
+const FRONT_EXAMPLES: &str = "\
+Examples:
+  parnas front RUN --device cpu_parnas_1 --points 24            24 preferences from accuracy to speed
+  parnas front RUN --device cpu_parnas_1 --preference 0.7,0.3   one preference
+  parnas front RUN --device cpu_parnas_1 --limit 'latency<=2ms' --limit 'parameters<=100K'
+
+The answer is a table of CSV on standard output; nothing is measured for it.";
 
 /// Multi-objective differentiable neural architecture search on any GPU, or none.
 #[derive(Debug, Parser)]
@@ -26,6 +55,19 @@ pub struct Arguments {
 pub enum Verb {
     /// List the devices of this machine, and which one is the default and why.
     Devices,
+    /// Measure the networks of a search space on the devices of this machine.
+    #[command(after_help = MEASURE_EXAMPLES)]
+    Measure(MeasureArguments),
+    /// Search: measure if need be, train, score the fronts, write the report.
+    #[command(after_help = SEARCH_EXAMPLES)]
+    Search(SearchArguments),
+    /// Go on with a run that was interrupted, to the same result bit for bit.
+    Resume(ResumeArguments),
+    /// Ask a run for the architectures of a device.
+    #[command(after_help = FRONT_EXAMPLES)]
+    Front(FrontArguments),
+    /// Make a run's report again from its files.
+    Report(ReportArguments),
 }
 
 /// Arguments of `measure`.

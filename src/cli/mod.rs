@@ -4,6 +4,8 @@ pub mod arguments;
 mod devices;
 pub mod interrupt;
 mod problem;
+mod terminal;
+mod verbs;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -28,5 +30,10 @@ pub fn run() -> ExitCode {
 fn dispatch(out: &mut impl Write, verb: &Verb) -> Result<(), CommandError> {
     match verb {
         Verb::Devices => Ok(devices::devices(out)?),
+        Verb::Measure(arguments) => verbs::measure(out, arguments),
+        Verb::Search(arguments) => verbs::search(out, arguments),
+        Verb::Resume(arguments) => verbs::resume(out, arguments),
+        Verb::Front(arguments) => verbs::front(out, arguments),
+        Verb::Report(arguments) => verbs::report(out, arguments),
     }
 }

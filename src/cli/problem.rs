@@ -4,6 +4,8 @@ use std::error::Error;
 use std::io;
 use std::process::ExitCode;
 
+use super::interrupt;
+use crate::search::SearchError;
 use crate::search::config::{ConfigError, Origin};
 
 /// Why a verb failed.
@@ -12,6 +14,9 @@ pub enum CommandError {
     /// The configuration is refused.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// A run, or a question to one.
+    #[error(transparent)]
+    Search(#[from] SearchError),
     /// A question that cannot be asked like that.
     #[error("{0}")]
     Question(String),
@@ -24,7 +29,7 @@ pub enum CommandError {
 }
 
 impl CommandError {
-    /// 2 where the command line is at fault, as clap has it; 1 otherwise.
+    /// 2 where the command line is at fault, as clap has it; 130 after Ctrl-C; 1 otherwise.
     fn exit_code(&self) -> u8 {
         match self {
             Self::Question(_)
@@ -34,6 +39,7 @@ impl CommandError {
                 | ConfigError::Value { origin: Origin::Flag, .. }
                 | ConfigError::Conflict { origin: Origin::Flag, .. },
             ) => 2,
+            Self::Search(SearchError::Interrupted | SearchError::Stopped { .. }) => interrupt::EXIT_CODE,
             _ => 1,
         }
     }

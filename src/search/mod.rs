@@ -1,7 +1,19 @@
-//! The search: its configuration, and the files of a run's folder.
+//! The search: its configuration, the step, the driver, and the files of a run's folder.
 
 pub mod checkpoint;
 pub mod config;
+pub mod driver;
+mod error;
+pub mod fronts;
 pub mod manifest;
 pub mod metrics;
+pub mod objectives;
+pub mod output;
+pub mod query;
+pub mod results;
 pub mod run_folder;
+pub mod session;
+pub mod setup;
+pub mod step;
+
+pub use error::SearchError;
