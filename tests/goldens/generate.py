@@ -1,0 +1,419 @@
+"""Golden values of the graph's operations, from PyTorch on the CPU in f64.
+
+    python3 tests/goldens/generate.py
+
+writes one `.safetensors` file a family beside itself. A tensor is named `case/tensor`: inputs, upstream gradients
+(random, as in the middle of a graph), outputs and gradients `d_<input>`. Inputs are numbers of f32, so that both sides
+start from the same; results are rounded to f32 once, at the end. The same PyTorch version writes the same files.
+
+The axis in front of every image is that of the architectures: PyTorch sees it folded into the batch, or sees one
+architecture after another where statistics are kept apart.
+"""
+
+from pathlib import Path
+
+import numpy
+import torch
+import torch.nn.functional as F
+from safetensors.numpy import save_file
+
+HERE = Path(__file__).parent
+EPSILON = 1e-5
+torch.set_default_dtype(torch.float64)
+torch.set_num_threads(1)
+
+
+class Family:
+    """The cases of one file. Its numbers come from its own seed, so that families do not depend on each other."""
+
+    def __init__(self, name, seed):
+        self.name = name
+        self.generator = torch.Generator().manual_seed(seed)
+        self.tensors = {}
+
+    def normal(self, *shape, scale=1.0, shift=0.0):
+        """Normal numbers that f32 holds exactly."""
+        numbers = torch.randn(*shape, generator=self.generator, dtype=torch.float32)
+        return (numbers * scale + shift).to(torch.float64)
+
+    def uniform(self, low, high, *shape):
+        """Uniform numbers that f32 holds exactly."""
+        numbers = torch.rand(*shape, generator=self.generator, dtype=torch.float32)
+        return (numbers * (high - low) + low).to(torch.float64)
+
+    def whole(self, high, *shape):
+        """Whole numbers below `high`."""
+        return torch.randint(high, shape, generator=self.generator)
+
+    def add(self, case, **tensors):
+        for name, tensor in tensors.items():
+            whole = not tensor.is_floating_point()
+            array = tensor.detach().numpy().astype(numpy.uint32 if whole else numpy.float32)
+            key = f"{case}/{name}"
+            assert key not in self.tensors, key
+            self.tensors[key] = numpy.ascontiguousarray(array)
+
+    def case(self, case, function, constants=None, **inputs):
+        """Adds inputs, the output `y`, its random gradient `g`, and the inputs' gradients."""
+        leaves = {name: tensor.clone().requires_grad_(True) for name, tensor in inputs.items()}
+        y = function(*leaves.values(), **(constants or {}))
+        g = self.normal(*y.shape)
+        gradients = torch.autograd.grad(y, list(leaves.values()), g)
+        self.add(case, **inputs, **(constants or {}), y=y, g=g)
+        self.add(case, **{f"d_{name}": gradient for name, gradient in zip(inputs, gradients)})
+
+    def write(self):
+        save_file(self.tensors, HERE / f"{self.name}.safetensors")
+
+
+def folded(function):
+    """Applies a function of `[N, ...]` to `[A, N, ...]`."""
+
+    def apply(x, *rest):
+        y = function(x.flatten(0, 1), *rest)
+        return y.unflatten(0, x.shape[:2])
+
+    return apply
+
+
+def normalise(x, scale=None, shift=None, relu=False):
+    """Batch normalisation by each architecture's own statistics."""
+
+    def of(a, tensor):
+        return None if tensor is None else tensor[a] if tensor.dim() == 2 else tensor
+
+    y = torch.stack([
+        F.batch_norm(x[a], None, None, of(a, scale), of(a, shift), training=True, eps=EPSILON)
+        for a in range(x.shape[0])
+    ])
+    return F.relu(y) if relu else y
+
+
+def statistics(x):
+    """Mean and biased variance `[A, C, 2]`."""
+    return torch.stack([x.mean((1, 3, 4)), x.var((1, 3, 4), correction=0)], -1)
+
+
+def matmul():
+    family = Family("matmul", 1)
+    family.case("plain", torch.matmul, a=family.normal(2, 17, 9), b=family.normal(2, 9, 11))
+    layer = lambda x, w, bias: F.relu(x @ w + bias)
+    family.case("layer", layer, x=family.normal(2, 11, 33), w=family.normal(33, 13), bias=family.normal(13))
+    family.case("transposed_a", lambda a, b: a.mT @ b, a=family.normal(2, 9, 17), b=family.normal(2, 9, 5))
+    family.case("transposed_b", lambda a, b: a @ b.mT, a=family.normal(2, 17, 9), b=family.normal(2, 5, 9))
+    family.case("transposed_both", lambda a, b: a.mT @ b.mT, a=family.normal(9, 7), b=family.normal(5, 9))
+    family.case("broadcast_a", torch.matmul, a=family.normal(7, 9), b=family.normal(4, 9, 6))
+    family.write()
+
+
+def convolution():
+    family = Family("convolution", 2)
+    cases = {
+        "k3": (3, 6, 3, 1, 1, 1, 1),
+        "k5": (3, 4, 5, 1, 2, 1, 1),
+        "stride2": (4, 6, 3, 2, 1, 1, 1),
+        "dilation2": (3, 4, 3, 1, 2, 2, 1),
+        "groups": (4, 6, 3, 1, 1, 1, 2),
+        "depthwise": (5, 5, 3, 1, 1, 1, 5),
+        "depthwise_k5_stride2": (4, 4, 5, 2, 2, 1, 4),
+        "k1": (5, 7, 1, 1, 0, 1, 1),
+        "k1_stride2": (4, 6, 1, 2, 0, 1, 1),
+    }
+    for name, (inputs, outputs, kernel, stride, padding, dilation, groups) in cases.items():
+        convolve = folded(lambda x, w: F.conv2d(x, w, None, stride, padding, dilation, groups))
+        x = family.normal(2, 2, inputs, 5, 4)
+        family.case(name, convolve, x=x, w=family.normal(outputs, inputs // groups, kernel, kernel))
+    relu = folded(lambda x, w: F.conv2d(F.relu(x), w, padding=1))
+    family.case("relu_input", relu, x=family.normal(2, 2, 4, 5, 4), w=family.normal(4, 4, 3, 3))
+    centre = folded(lambda x, w: F.conv2d(F.relu(x), w[:, :, 1:2, 1:2]))
+    family.case("centre_tap", centre, x=family.normal(2, 2, 4, 5, 4), w=family.normal(4, 4, 3, 3))
+    apart = lambda x, w: torch.stack([F.conv2d(x[a], w[a], padding=1) for a in range(x.shape[0])])
+    family.case("apart", apart, x=family.normal(2, 2, 3, 5, 4), w=family.normal(2, 4, 3, 3, 3))
+    family.write()
+
+
+def pooling():
+    family = Family("pooling", 3)
+    for name, kernel, stride, padding, counted in [
+        ("average_k3", 3, 1, 1, False),
+        ("average_k3_counted", 3, 1, 1, True),
+        ("average_k2_stride2", 2, 2, 0, False),
+        ("average_k3_stride2", 3, 2, 1, False),
+    ]:
+        pool = folded(lambda x: F.avg_pool2d(x, kernel, stride, padding, count_include_pad=counted))
+        family.case(name, pool, x=family.normal(2, 2, 2, 6, 5))
+    for name, kernel, stride, padding in [
+        ("maximum_k3", 3, 1, 1),
+        ("maximum_k3_stride2", 3, 2, 1),
+        ("maximum_k2_stride2", 2, 2, 0),
+    ]:
+        pool = folded(lambda x: F.max_pool2d(x, kernel, stride, padding))
+        family.case(name, pool, x=family.normal(2, 2, 2, 6, 5))
+    pool = folded(lambda x: F.adaptive_avg_pool2d(x, 1).flatten(1))
+    family.case("global_average", pool, x=family.normal(2, 2, 2, 6, 5))
+    family.write()
+
+
+def normalisation():
+    family = Family("normalisation", 4)
+    x = lambda: family.normal(2, 3, 4, 4, 3, scale=2.0, shift=0.5)
+    scale = lambda *shape: family.normal(*shape, scale=0.5, shift=1.0)
+    family.case("plain", normalise, x=x())
+    relu = lambda x, scale, shift: normalise(x, scale, shift, relu=True)
+    family.case("affine", normalise, x=x(), scale=scale(4), shift=family.normal(4))
+    family.case("affine_relu", relu, x=x(), scale=scale(4), shift=family.normal(4))
+    family.case("affine_apart", normalise, x=x(), scale=scale(2, 4), shift=family.normal(2, 4))
+
+    fixed = torch.stack([family.normal(2, 4), family.uniform(0.5, 2.0, 2, 4)], -1)
+
+    def by_fixed(x, scale, shift):
+        return torch.stack([
+            F.relu(F.batch_norm(x[a], fixed[a, :, 0], fixed[a, :, 1], scale, shift, training=False, eps=EPSILON))
+            for a in range(x.shape[0])
+        ])
+
+    family.case("fixed", by_fixed, x=x(), scale=scale(4), shift=family.normal(4))
+    family.add("fixed", statistics=fixed)
+
+    data, running = x(), torch.stack([family.normal(2, 4), family.uniform(0.5, 2.0, 2, 4)], -1)
+    moved = running.clone()
+    for a in range(2):
+        mean, variance = moved[a, :, 0].contiguous(), moved[a, :, 1].contiguous()
+        F.batch_norm(data[a], mean, variance, training=True, momentum=0.1, eps=EPSILON)
+        moved[a] = torch.stack([mean, variance], -1)
+    family.add("running", x=data, running=running, statistics=statistics(data), moved=moved)
+    family.write()
+
+
+def losses():
+    family = Family("losses", 5)
+    for name, shape in [("narrow", (4, 7)), ("wide", (2, 300))]:
+        family.case(f"softmax_{name}", lambda x: F.softmax(x, -1), x=family.normal(*shape, scale=3.0))
+        family.case(f"log_softmax_{name}", lambda x: F.log_softmax(x, -1), x=family.normal(*shape, scale=3.0))
+    for name, smoothing in [("plain", 0.0), ("smoothed", 0.1)]:
+        # Two architectures share the labels of one batch.
+        loss = lambda x, labels: torch.stack([
+            F.cross_entropy(x[a], labels, reduction="none", label_smoothing=smoothing) for a in range(x.shape[0])
+        ])
+        labels = family.whole(10, 6)
+        family.case(f"cross_entropy_{name}", loss, constants={"labels": labels}, x=family.normal(2, 6, 10, scale=3.0))
+    family.write()
+
+
+def elementwise():
+    family = Family("elementwise", 6)
+    any_number = lambda: family.normal(100, scale=2.0)
+    positive = lambda: family.uniform(0.1, 6.0, 100)
+    for name, function, x in [
+        ("affine", lambda x: 1.7 * x - 0.3, any_number()),
+        ("relu", F.relu, any_number()),
+        ("exp", torch.exp, any_number()),
+        ("log", torch.log, positive()),
+        ("sqrt", torch.sqrt, positive()),
+        ("square", torch.square, any_number()),
+        ("reciprocal", torch.reciprocal, positive()),
+        ("sin", torch.sin, any_number()),
+        ("tanh", torch.tanh, any_number()),
+        ("sigmoid", torch.sigmoid, any_number()),
+        ("abs", torch.abs, any_number()),
+        ("softplus", F.softplus, any_number()),
+    ]:
+        family.case(name, function, x=x)
+    for name, function in [
+        ("add", torch.add),
+        ("subtract", torch.subtract),
+        ("multiply", torch.multiply),
+        ("divide", torch.divide),
+        ("maximum", torch.maximum),
+        ("minimum", torch.minimum),
+    ]:
+        for shapes, (a, b) in {
+            "same": ((5, 7), (5, 7)),
+            "row": ((3, 5, 7), (7,)),
+            "column": ((5, 1), (5, 7)),
+            "both": ((2, 1, 5, 1), (3, 1, 4)),
+        }.items():
+            second = family.uniform(0.5, 3.0, *b) if name == "divide" else family.normal(*b)
+            family.case(f"{name}_{shapes}", function, a=family.normal(*a), b=second)
+    family.write()
+
+
+def reductions():
+    family = Family("reductions", 7)
+    for axis in range(3):
+        family.case(f"sum_{axis}", lambda x: x.sum(axis), x=family.normal(4, 21, 3))
+        family.case(f"mean_{axis}", lambda x: x.mean(axis), x=family.normal(4, 21, 3))
+    family.case("sum_long", lambda x: x.sum(1), x=family.normal(2, 700))
+    x = family.normal(4, 21, 3)
+    family.add("extremes", x=x, largest=x.amax(1), smallest=x.amin(1))
+    family.case("fold", lambda x: 0.25 * x.sum(0), x=family.normal(5, 4, 6))
+    indices = torch.tensor([3, 0, 3, 8, 1, 3])
+    gather = lambda table, indices: F.embedding(indices, table)
+    family.case("gather", gather, constants={"indices": indices}, table=family.normal(9, 7))
+    family.write()
+
+
+def operations(x, conv3, conv1):
+    """The five operations of an edge, in choice order, by each architecture's own statistics."""
+    convolve = lambda w, padding: normalise(folded(lambda x: F.conv2d(F.relu(x), w, padding=padding))(x))
+    average = folded(lambda x: F.avg_pool2d(x, 3, 1, 1, count_include_pad=False))
+    return [torch.zeros_like(x), x, convolve(conv1, 0), convolve(conv3, 1), average(x)]
+
+
+def relaxed_edge(x, weights, conv3, conv1):
+    """The weighted sum of all operations: its gradients are the exact ones, at one-hot weights too."""
+    mixed = operations(x, conv3, conv1)
+    return sum(weights[:, k].reshape(-1, 1, 1, 1, 1) * mixed[k] for k in range(5))
+
+
+def published_edge(x, weights, conv3, conv1):
+    """The mixed operation of the paper's public code: `w_k op_k(x)` for the selected entry, the bare `w_k`, which is
+    zero, for the others, added to every element."""
+    mixed = operations(x, conv3, conv1)
+    rows = []
+    for a in range(x.shape[0]):
+        selected = int(weights[a].argmax())
+        rows.append(sum(weights[a, k] * mixed[k][a] if k == selected else weights[a, k] for k in range(5)))
+    return torch.stack(rows)
+
+
+def mixed_edge():
+    family = Family("mixed_edge", 8)
+    architectures, channels = 2, 3
+    conv3 = lambda: family.normal(channels, channels, 3, 3, scale=0.3)
+    conv1 = lambda: family.normal(channels, channels, 1, 1, scale=0.5)
+    tensors = lambda: {"conv3": conv3(), "conv1": conv1()}
+    x = lambda count: family.normal(count, 2, channels, 4, 4)
+    softmax = lambda: F.softmax(family.normal(architectures, 5), -1).float().double()
+    one_hot = torch.eye(5)
+    family.case("relaxed", relaxed_edge, x=x(architectures), weights=softmax(), **tensors())
+    family.case("one_hot_exact", relaxed_edge, x=x(5), weights=one_hot, **tensors())
+    family.case("one_hot_published", published_edge, x=x(5), weights=one_hot, **tensors())
+    for name, edge, weights in [
+        ("entangled_relaxed", relaxed_edge, softmax()),
+        ("entangled_published", published_edge, one_hot),
+    ]:
+        entangled = lambda x, weights, conv3: edge(x, weights, conv3, conv3[:, :, 1:2, 1:2])
+        family.case(name, entangled, x=x(weights.shape[0]), weights=weights, conv3=conv3())
+    onto = lambda x, weights, previous, conv3, conv1: previous + relaxed_edge(x, weights, conv3, conv1)
+    family.case("onto", onto, x=x(architectures), weights=softmax(), previous=x(architectures), **tensors())
+    family.write()
+
+
+def optimisers():
+    family = Family("optimisers", 9)
+    steps, size = 5, 40
+    for name, optimiser, options in [
+        ("sgd", torch.optim.SGD, dict(lr=0.1)),
+        ("sgd_momentum", torch.optim.SGD, dict(lr=0.1, momentum=0.9, weight_decay=3e-3)),
+        ("sgd_nesterov", torch.optim.SGD, dict(lr=0.1, momentum=0.9, weight_decay=3e-3, nesterov=True)),
+        ("adam", torch.optim.Adam, dict(lr=0.01, betas=(0.9, 0.999), eps=1e-8)),
+        ("adam_decay", torch.optim.Adam, dict(lr=0.01, betas=(0.5, 0.999), eps=1e-8, weight_decay=0.09)),
+        ("adamw", torch.optim.AdamW, dict(lr=0.01, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.1)),
+    ]:
+        start, gradients = family.normal(size), family.normal(steps, size)
+        parameter = torch.nn.Parameter(start.clone())
+        stepper = optimiser([parameter], foreach=False, **options)
+        course = []
+        for gradient in gradients:
+            parameter.grad = gradient.clone()
+            stepper.step()
+            course.append(parameter.detach().clone())
+        family.add(name, start=start, gradients=gradients, course=torch.stack(course))
+    for name, maximum in [("clip", 5.0), ("clip_not", 500.0)]:
+        first, second = family.normal(30), family.normal(7, 11)
+        parameters = [torch.nn.Parameter(torch.zeros_like(tensor)) for tensor in (first, second)]
+        for parameter, gradient in zip(parameters, (first, second)):
+            parameter.grad = gradient.clone()
+        torch.nn.utils.clip_grad_norm_(parameters, maximum, foreach=False)
+        clipped_first, clipped_second = (parameter.grad for parameter in parameters)
+        family.add(name, first=first, second=second, clipped_first=clipped_first, clipped_second=clipped_second)
+    family.write()
+
+
+# (to, from), in decision order.
+EDGES = [(1, 0), (2, 0), (2, 1), (3, 0), (3, 1), (3, 2)]
+
+
+def supernet():
+    """The whole weight-sharing network of NAS-Bench-201 at a small size, for two architectures."""
+    family = Family("supernet", 10)
+    channels, classes = 2, 4
+    parameters = {}
+
+    def convolution(name, outputs, inputs, kernel):
+        scale = (2.0 / (inputs * kernel * kernel)) ** 0.5
+        parameters[name] = family.normal(outputs, inputs, kernel, kernel, scale=scale)
+
+    def affine(name, width):
+        parameters[f"{name}.scale"] = family.normal(width, scale=0.2, shift=1.0)
+        parameters[f"{name}.shift"] = family.normal(width, scale=0.2)
+
+    convolution("stem.convolution", channels, 1, 3)
+    affine("stem.normalisation", channels)
+    for stage in range(3):
+        width = channels << stage
+        if stage > 0:
+            convolution(f"residual{stage}.first", width, width // 2, 3)
+            affine(f"residual{stage}.first_normalisation", width)
+            convolution(f"residual{stage}.second", width, width, 3)
+            affine(f"residual{stage}.second_normalisation", width)
+            convolution(f"residual{stage}.shortcut", width, width // 2, 1)
+        for to, source in EDGES:
+            for kernel in (3, 1):
+                convolution(f"stage{stage}.cell0.edge{to}<-{source}.conv{kernel}x{kernel}", width, width, kernel)
+    affine("classifier.normalisation", 4 * channels)
+    parameters["classifier.linear.weight"] = family.normal(4 * channels, classes, scale=0.5)
+    parameters["classifier.linear.bias"] = family.normal(classes, scale=0.5)
+
+    def forward(p, images, weights):
+        def by(name, x, relu=False):
+            return normalise(x, p[f"{name}.scale"], p[f"{name}.shift"], relu)
+
+        def convolve(name, x, stride=1, padding=1):
+            return folded(lambda x: F.conv2d(x, p[name], None, stride, padding))(x)
+
+        x = by("stem.normalisation", convolve("stem.convolution", images))
+        x = x.expand(weights.shape[0], *x.shape[1:])
+        for stage in range(3):
+            if stage > 0:
+                name = f"residual{stage}"
+                z = by(f"{name}.first_normalisation", convolve(f"{name}.first", F.relu(x), stride=2))
+                z = by(f"{name}.second_normalisation", convolve(f"{name}.second", F.relu(z)))
+                pooled = folded(lambda x: F.avg_pool2d(x, 2, 2))(x)
+                x = z + convolve(f"{name}.shortcut", pooled, padding=0)
+            nodes = [x]
+            for node in range(1, 4):
+                total = 0.0
+                for edge, (to, source) in enumerate(EDGES):
+                    if to == node:
+                        name = f"stage{stage}.cell0.edge{to}<-{source}"
+                        group = weights[:, 5 * edge:5 * edge + 5]
+                        total = total + published_edge(nodes[source], group, p[f"{name}.conv3x3"], p[f"{name}.conv1x1"])
+                nodes.append(total)
+            x = nodes[3]
+        pooled = by("classifier.normalisation", x, relu=True).mean((3, 4))
+        return pooled @ p["classifier.linear.weight"] + p["classifier.linear.bias"]
+
+    images, labels = family.normal(1, 6, 1, 8, 8), family.whole(classes, 6)
+    # Every operation, on more than one edge; the second architecture exercises another path.
+    choices = torch.tensor([[3, 4, 2, 1, 0, 3], [2, 1, 3, 4, 3, 0]])
+    weights = F.one_hot(choices, 5).flatten(1).double()
+    family.add("supernet", images=images, labels=labels, weights=weights, **parameters)
+    leaves = {name: tensor.clone().requires_grad_(True) for name, tensor in parameters.items()}
+    rows = weights.clone().requires_grad_(True)
+    logits = forward(leaves, images, rows)
+    losses = torch.stack([F.cross_entropy(logits[a], labels) for a in range(len(rows))])
+    g = family.normal(*losses.shape)
+    # A parameter of an operation that no architecture selects has the gradient zero.
+    gradients = torch.autograd.grad(losses, [rows, *leaves.values()], g, allow_unused=True, materialize_grads=True)
+    family.add("supernet", g=g, logits=logits, losses=losses, d_weights=gradients[0])
+    family.add("supernet", **{f"d_{name}": gradient for name, gradient in zip(leaves, gradients[1:])})
+    family.write()
+
+
+if __name__ == "__main__":
+    for write in (matmul, convolution, pooling, normalisation, losses, elementwise, reductions):
+        write()
+    for write in (mixed_edge, optimisers, supernet):
+        write()
