@@ -7,7 +7,7 @@ use crate::ops::check::{at_most, countable, positive};
 use crate::ops::require::require;
 
 /// Accumulators of a sum over contiguous elements.
-const LANES: usize = 32;
+const LANES: usize = 16;
 /// Elements after which a sum leaves its lanes: so few that they lose nothing in f32, so many that folding costs nothing.
 const SPAN: usize = 4096;
 /// The most elements of a channel: two passes of a workgroup of 256 over them, and its trees, stay below 65,535 rounds.
@@ -76,14 +76,12 @@ impl Planes {
         (2 * SPAN / self.image()).max(1)
     }
 
-    /// Where each plane of a row lies, in the order of the batch.
+    /// Where the plane of a row lies that belongs to image `n`.
     #[inline(always)]
-    pub(super) fn of_row(self, row: usize) -> impl Iterator<Item = std::ops::Range<usize>> {
+    pub(super) fn plane(self, row: usize, n: usize) -> std::ops::Range<usize> {
         let (a, c) = (row / self.channels, row % self.channels);
-        (0..self.batch).map(move |n| {
-            let start = ((a * self.batch + n) * self.channels + c) * self.spatial;
-            start..start + self.spatial
-        })
+        let start = ((a * self.batch + n) * self.channels + c) * self.spatial;
+        start..start + self.spatial
     }
 }
 
@@ -157,7 +155,8 @@ impl RowNormalisation {
     /// `g` where ReLU of the result at `x` lets it pass.
     #[inline(always)]
     pub(super) fn masked(self, relu: bool, g: f32, x: f32) -> f32 {
-        if relu && self.apply(x) <= 0.0 { 0.0 } else { g }
+        // Not `&&`: a branch would keep the loops around it from becoming vector code.
+        if relu & (self.apply(x) <= 0.0) { 0.0 } else { g }
     }
 }
 
@@ -220,17 +219,19 @@ pub(super) fn moments(planes: Planes, row: usize, x: &[f32]) -> [f32; 2] {
     let block = (SPAN / planes.spatial).max(1);
     let (mut count, mut mean, mut squares) = (0.0f64, 0.0f64, 0.0f64);
     for first in (0..planes.batch).step_by(block) {
-        let members = block.min(planes.batch - first);
+        let members = first..planes.batch.min(first + block);
+        let own = (members.len() * planes.spatial) as f64;
         let mut sum = Total::new();
-        for plane in planes.of_row(row).skip(first).take(members) {
-            sum.add(&x[plane.clone()], &x[plane], |x, _| x);
+        for n in members.clone() {
+            let x = &x[planes.plane(row, n)];
+            sum.add(x, x, |x, _| x);
         }
-        let own = (members * planes.spatial) as f64;
         let centre = (sum.finish() / own) as f32;
         let (mut deviations, mut squared) = (Total::new(), Total::new());
-        for plane in planes.of_row(row).skip(first).take(members) {
-            deviations.add(&x[plane.clone()], &x[plane.clone()], |x, _| x - centre);
-            squared.add(&x[plane.clone()], &x[plane], |x, _| (x - centre) * (x - centre));
+        for n in members {
+            let x = &x[planes.plane(row, n)];
+            deviations.add(x, x, |x, _| x - centre);
+            squared.add(x, x, |x, _| (x - centre) * (x - centre));
         }
         let deviation = deviations.finish() / own;
         let distance = f64::from(centre) + deviation - mean;

@@ -4,6 +4,7 @@ use rayon::prelude::*;
 
 use super::batch_norm::RowNormalisation;
 use super::mixed_edge::{MixedEdge, add_scaled};
+use super::mixed_pool::MixedPool;
 use crate::Result;
 use crate::cpu::{Cpu, Views};
 use crate::launch::{Cost, Kernel, Shader, Slot, Words, bytes_of, linear_grid};
@@ -42,6 +43,7 @@ impl MixedCombine {
             cpu.vectorised(
                 #[inline(always)]
                 || {
+                    let mut pool = MixedPool::new(&self.edge, false);
                     for (c, y) in y.chunks_exact_mut(planes.spatial).enumerate() {
                         let start = image * planes.image() + c * planes.spatial;
                         let range = start..start + planes.spatial;
@@ -64,7 +66,7 @@ impl MixedCombine {
                             }
                         }
                         if weights[4] != 0.0 {
-                            self.edge.pool(false, x, |start, pooled| add_scaled(&mut y[start..], pooled, weights[4]));
+                            pool.run(x, |start, pooled| add_scaled(&mut y[start..], pooled, weights[4]));
                         }
                     }
                 },

@@ -3,6 +3,7 @@
 use rayon::prelude::*;
 
 use super::mixed_edge::{CHOICES, MixedEdge, add_scaled};
+use super::mixed_pool::MixedPool;
 use crate::Result;
 use crate::cpu::{Cpu, Views};
 use crate::launch::{Cost, Kernel, Shader, Slot, Words, bytes_of, linear_grid};
@@ -43,9 +44,10 @@ impl MixedInputGradient {
                         add_scaled(dx, g, skip);
                     }
                     if pool != 0.0 {
+                        let mut pooling = MixedPool::new(&self.edge, true);
                         let pairs = dx.chunks_exact_mut(planes.spatial).zip(g.chunks_exact(planes.spatial));
                         for (dx, g) in pairs {
-                            self.edge.pool(true, g, |start, values| add_scaled(&mut dx[start..], values, pool));
+                            pooling.run(g, |start, values| add_scaled(&mut dx[start..], values, pool));
                         }
                     }
                 },

@@ -4,6 +4,7 @@ use rayon::prelude::*;
 
 use super::batch_norm::{RowNormalisation, Total};
 use super::mixed_edge::{CHOICES, MixedEdge};
+use super::mixed_pool::MixedPool;
 use crate::Result;
 use crate::cpu::{Cpu, Views};
 use crate::launch::{Cost, Kernel, Shader, Slot, Words, bytes_of, linear_grid};
@@ -35,8 +36,10 @@ impl MixedSums {
         let normalisation =
             |operation| RowNormalisation::new(&statistics[2 * (operation * planes.rows() + row)..], self.0.epsilon);
         let (first, third) = (normalisation(0), normalisation(1));
+        let mut pooling = MixedPool::new(&self.0, false);
         let mut totals = [Total::new(); CHOICES];
-        for plane in planes.of_row(row) {
+        for n in 0..planes.batch {
+            let plane = planes.plane(row, n);
             let (g, x) = (&g[plane.clone()], &x[plane.clone()]);
             totals[0].add(g, g, |g, _| g);
             if skip {
@@ -49,7 +52,7 @@ impl MixedSums {
                 totals[3].add(g, &z3[plane], |g, z| g * (z - third.mean));
             }
             if pool {
-                self.0.pool(false, x, |start, pooled| {
+                pooling.run(x, |start, pooled| {
                     totals[4].add(&g[start..start + pooled.len()], pooled, |g, pooled| g * pooled);
                 });
             }

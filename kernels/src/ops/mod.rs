@@ -30,6 +30,7 @@ mod mixed_combine;
 mod mixed_edge;
 mod mixed_input_gradient;
 mod mixed_normalise_gradient;
+mod mixed_pool;
 mod mixed_statistics;
 mod mixed_sums;
 mod mixed_weight_gradient;
