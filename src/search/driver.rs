@@ -85,12 +85,8 @@ pub fn search(
     if given.is_none() {
         measured_devices(&configuration)?;
     }
-    let folder = RunFolder::create(
-        &configuration.run_dir,
-        &configuration.name,
-        UtcTime::now(),
-        &configuration.to_toml(),
-    )?;
+    let folder =
+        RunFolder::create(&configuration.run_dir, &configuration.name, UtcTime::now(), &configuration.to_toml())?;
     let root = folder.files().root().to_path_buf();
     let mut seconds = Vec::new();
     let mut log = Logged { observer, folder: &folder, stop };
@@ -103,15 +99,20 @@ pub fn search(
         None => {
             log.stage("measuring")?;
             let mut failed = Ok(());
-            let measured = measure(&configuration, &space, &mut |event| match event {
-                MeasureEvent::Profile(name, networks) => {
-                    failed = log.note(&format!("{name}: {networks} networks"));
-                }
-                MeasureEvent::Progress(done, total) => {
-                    log.observer.progress("networks", done as u64, total as u64);
-                }
-                MeasureEvent::Note(text) => failed = log.note(&text),
-            }, &|| !stop.load(Ordering::Relaxed))?;
+            let measured = measure(
+                &configuration,
+                &space,
+                &mut |event| match event {
+                    MeasureEvent::Profile(name, networks) => {
+                        failed = log.note(&format!("{name}: {networks} networks"));
+                    }
+                    MeasureEvent::Progress(done, total) => {
+                        log.observer.progress("networks", done as u64, total as u64);
+                    }
+                    MeasureEvent::Note(text) => failed = log.note(&text),
+                },
+                &|| !stop.load(Ordering::Relaxed),
+            )?;
             failed?;
             measured
         }
@@ -190,11 +191,8 @@ fn run(
     }
     seconds.push(("predictor".to_owned(), start.elapsed().as_secs_f64()));
     if let Some(checkpoint) = &checkpoint {
-        let expected: BTreeMap<String, Vec<usize>> = session
-            .store
-            .checkpointed()
-            .map(|tensor| (tensor.name().to_owned(), tensor.shape().to_vec()))
-            .collect();
+        let expected: BTreeMap<String, Vec<usize>> =
+            session.store.checkpointed().map(|tensor| (tensor.name().to_owned(), tensor.shape().to_vec())).collect();
         checkpoint.expect(&files.checkpoint(), &session.space.space.hash(), &expected)?;
     } else {
         log.stage("pretraining the hypernetwork")?;
@@ -208,11 +206,9 @@ fn run(
     let start = Instant::now();
     log.stage("scoring the fronts")?;
     let stop = log.stop;
-    let devices = fronts::score(
-        &mut session,
-        &mut |text, done, total| log.progress(text, done, total),
-        &|| !stop.load(Ordering::Relaxed),
-    )?;
+    let devices = fronts::score(&mut session, &mut |text, done, total| log.progress(text, done, total), &|| {
+        !stop.load(Ordering::Relaxed)
+    })?;
     seconds.push(("fronts".to_owned(), start.elapsed().as_secs_f64()));
     let objectives = &session.configuration.objectives;
     let results = Results {
@@ -266,9 +262,7 @@ fn steps(session: &mut Session, files: &RunFiles, done: u64, log: &mut Logged<'_
             prepared = session.runtime.prepare(&plan)?;
         }
         let batch = batches.next_step()?;
-        for ((images, labels), batch) in
-            [(&session.state.upper, &batch.upper), (&session.state.lower, &batch.lower)]
-        {
+        for ((images, labels), batch) in [(&session.state.upper, &batch.upper), (&session.state.lower, &batch.lower)] {
             session.runtime.write(images, &batch.images)?;
             session.runtime.write_u32(labels, &batch.labels)?;
         }

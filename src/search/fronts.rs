@@ -86,7 +86,11 @@ pub fn score(
         results.push(DeviceResult {
             device: session.profiles[place].name.clone(),
             hypervolume: compare(&front, &random),
-            held_out_cells: session.hardware.iter().filter_map(|hardware| hardware.checks.get(place).cloned()).collect(),
+            held_out_cells: session
+                .hardware
+                .iter()
+                .filter_map(|hardware| hardware.checks.get(place).cloned())
+                .collect(),
             front,
             random,
         });
@@ -121,10 +125,9 @@ pub fn losses_of(
             loader.batch().min(batch),
         )?;
         let mut interrupted = false;
-        let evaluations =
-            evaluator.evaluate(runtime, &space.space, architectures, calibration, loader, |done| {
-                interrupted |= !progress(text, done as u64, count);
-            })?;
+        let evaluations = evaluator.evaluate(runtime, &space.space, architectures, calibration, loader, |done| {
+            interrupted |= !progress(text, done as u64, count);
+        })?;
         if interrupted { Err(SearchError::Interrupted) } else { Ok(evaluations) }
     };
     let upper = on(&data.validation, "losses on the upper level's images")?;

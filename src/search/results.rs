@@ -54,7 +54,7 @@ pub struct PredictorCheck {
     pub measured: Vec<f64>,
     /// Kendall's tau, none where there are too few cells.
     pub kendall_tau: Option<f64>,
-    /// The mean relative error.
+    /// The mean relative error, as a fraction.
     pub relative_error: Option<f64>,
 }
 

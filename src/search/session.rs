@@ -121,12 +121,11 @@ impl Session {
             };
             let steps = u64::from(options.steps);
             let mut interrupted = false;
-            let fit =
-                fit_predictor(&mut runtime, &mut store, &name, &predictor, &training, options, |step, loss| {
-                    let text = format!("{} predictor, loss {loss:.4}", objective.name());
-                    interrupted |= !progress(&text, u64::from(step), steps);
-                    !interrupted
-                })?;
+            let fit = fit_predictor(&mut runtime, &mut store, &name, &predictor, &training, options, |step, loss| {
+                let text = format!("{} predictor, loss {loss:.4}", objective.name());
+                interrupted |= !progress(&text, u64::from(step), steps);
+                !interrupted
+            })?;
             if interrupted {
                 return Err(SearchError::Interrupted);
             }
@@ -147,8 +146,7 @@ impl Session {
             configuration.preferences_per_device,
         );
         let state = {
-            let networks =
-                Networks { supernet: &supernet, hypernetwork: &hypernetwork, predictors: &predictors };
+            let networks = Networks { supernet: &supernet, hypernetwork: &hypernetwork, predictors: &predictors };
             let dimensions = Dimensions {
                 batch: configuration.batch_size,
                 image: data.image(),
@@ -384,7 +382,7 @@ fn check_predictor(
             objective: objective.name().to_owned(),
             unit: block.unit.clone(),
             kendall_tau: kendall_tau(&predicted, &measured),
-            relative_error: mean_absolute_percentage_error(&predicted, &measured),
+            relative_error: mean_absolute_percentage_error(&predicted, &measured).map(|percent| percent / 100.0),
             predicted,
             measured,
         });

@@ -147,7 +147,9 @@ impl RunSpace {
         Ok(match objective {
             Objective::Parameters => self.network.parameters(architecture)? as f64,
             Objective::Flops => self.network.flops(architecture)? as f64,
-            other => return Err(SearchError::Objective { objective: other, reason: "it is measured, not computed".into() }),
+            other => {
+                return Err(SearchError::Objective { objective: other, reason: "it is measured, not computed".into() });
+            }
         })
     }
 

@@ -13,7 +13,8 @@ use parnas_kernels::ops::{BinaryOperation, Distribution, Function, SampleKind, S
 
 use super::objectives::{Objectives, scalarise};
 use crate::graph::{
-    AdamOptions, AdamState, Graph, Initial, Persistent, Result, Role, SampleOptions, SgdOptions, SgdState, Store, Tensor,
+    AdamOptions, AdamState, Graph, Initial, Persistent, Result, Role, SampleOptions, SgdOptions, SgdState, Store,
+    Tensor,
 };
 use crate::hyper::{Hypernetwork, Metapredictor};
 use crate::nn::{Normalisation, Shared, Supernet, WeightSharing};
@@ -135,7 +136,12 @@ pub struct Dimensions<'a> {
 
 impl StepState {
     /// Adds the state to the store.
-    pub fn new(store: &mut Store, networks: &Networks<'_>, dimensions: &Dimensions<'_>, objectives: Objectives) -> Self {
+    pub fn new(
+        store: &mut Store,
+        networks: &Networks<'_>,
+        dimensions: &Dimensions<'_>,
+        objectives: Objectives,
+    ) -> Self {
         let [channels, height, width] = dimensions.image;
         let batch = dimensions.batch;
         let devices = dimensions.features.len();
@@ -151,8 +157,7 @@ impl StepState {
             store.add(format!("{level}.sample"), &[rows, total], Role::Exchange, Initial::Value(0.0))
         };
         let samples = (sample("upper", dimensions.upper_rows), sample("lower", dimensions.lower_rows));
-        let metrics =
-            store.add("metrics", &[METRICS.len() + devices], Role::Exchange, Initial::Value(0.0));
+        let metrics = store.add("metrics", &[METRICS.len() + devices], Role::Exchange, Initial::Value(0.0));
         let clock = store.add("clock", &[2], Role::State, Initial::Value(0.0));
         let hypernetwork_clock = store.add("hypernetwork_clock", &[2], Role::State, Initial::Value(0.0));
         let offsets: Vec<u32> = dimensions.offsets.iter().map(|offset| *offset as u32).collect();
@@ -231,7 +236,12 @@ impl StepState {
         options: &StepOptions,
         parts: usize,
     ) -> Result<Upper> {
-        let preferences = self.preferences(graph, options.seed, site::UPPER_PREFERENCES, self.devices * options.preferences_per_device)?;
+        let preferences = self.preferences(
+            graph,
+            options.seed,
+            site::UPPER_PREFERENCES,
+            self.devices * options.preferences_per_device,
+        )?;
         let images = graph.input(&self.upper.0);
         let trunk_shared = Shared::new(graph, &networks.supernet.trunk_parameters(), 1)?;
         let trunk = networks.supernet.trunk(graph, &trunk_shared, images, &mut Normalisation::batch())?;
@@ -409,7 +419,14 @@ impl StepState {
         })
     }
 
-    fn sample(&self, graph: &mut Graph, options: &StepOptions, logits: Tensor, site: u32, first: u32) -> Result<Tensor> {
+    fn sample(
+        &self,
+        graph: &mut Graph,
+        options: &StepOptions,
+        logits: Tensor,
+        site: u32,
+        first: u32,
+    ) -> Result<Tensor> {
         let offsets = graph.input(&self.offsets);
         let clock = graph.input(&self.clock);
         let sample = SampleOptions {
@@ -523,8 +540,7 @@ impl StepState {
         let shared = Shared::new(&mut graph, &parameters, rows)?;
         let logits = hypernetwork.apply(&mut graph, &shared, preferences, features)?;
         let shape = graph.shape(logits).to_vec();
-        let target =
-            graph.random(Distribution::Normal, &shape, now, options.seed, site::PRETRAINING_TARGET)?;
+        let target = graph.random(Distribution::Normal, &shape, now, options.seed, site::PRETRAINING_TARGET)?;
         let target = graph.affine(target, 1e-3, 0.0)?;
         let error = graph.subtract(logits, target)?;
         let squared = graph.unary(Function::Square, error)?;

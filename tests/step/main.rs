@@ -1,0 +1,6 @@
+//! The step of the search: what is in its plan, that replaying it creates nothing, that chunks, threads and executors agree.
+
+mod agreement;
+mod common;
+mod plan;
+mod replay;
