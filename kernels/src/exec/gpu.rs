@@ -3,8 +3,9 @@
 use std::collections::{HashMap, VecDeque};
 use std::ops::Range;
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use super::scopes::Scopes;
 use crate::device::{DeviceFacts, DeviceKind, backend_name};
 use crate::launch::{Access, Cost, Shader, Slot};
 use crate::plan::{BufferId, BufferInfo, Buffers, Launch, Operand, Plan};
@@ -15,7 +16,7 @@ const UNIFORM_STRIDE: u64 = 256;
 /// Submits that may be under way before [`GpuExecutor::run`] waits for the oldest.
 const IN_FLIGHT: usize = 4;
 /// Estimated seconds of work in one submit. Windows resets a device whose submit takes two seconds.
-const SUBMIT_SECONDS: f64 = 0.4;
+const SUBMIT_SECONDS: Duration = Duration::from_millis(400);
 
 /// Runs plans on a wgpu device, its own or the host application's. See [`crate::Executor`].
 #[derive(Debug)]
@@ -46,7 +47,7 @@ pub struct Counts {
     pub submits: u64,
 }
 
-/// The first thing that went wrong on the device, if any.
+/// The first thing that went wrong on the executor's own device, if any. Those of a host application go to its handlers.
 #[derive(Debug, Default)]
 struct Failure {
     lost: Option<String>,
@@ -59,6 +60,8 @@ struct Ready {
     pipeline: wgpu::ComputePipeline,
     bindings: wgpu::BindGroup,
     grid: [u32; 3],
+    /// Estimated seconds.
+    seconds: f64,
 }
 
 /// A plan whose pipelines and bind groups exist.
@@ -73,6 +76,23 @@ impl PreparedGpu {
     /// The plan in slices of launches whose estimated time stays far below a driver's watchdog.
     pub fn slices(&self) -> &[Range<usize>] {
         &self.slices
+    }
+
+    /// The plan in slices of launches whose estimated time stays within `budget`, such as a share of a frame. A launch that
+    /// takes longer is a slice by itself. The estimate is that of a slow device of the adapter's kind.
+    pub fn slices_within(&self, budget: Duration) -> Vec<Range<usize>> {
+        let budget = budget.as_secs_f64();
+        let mut slices = Vec::new();
+        let (mut start, mut seconds) = (0, 0.0);
+        for (index, launch) in self.launches.iter().enumerate() {
+            if seconds + launch.seconds > budget && index > start {
+                slices.push(start..index);
+                (start, seconds) = (index, 0.0);
+            }
+            seconds += launch.seconds;
+        }
+        slices.push(start..self.launches.len());
+        slices
     }
 }
 
@@ -112,10 +132,16 @@ impl GpuExecutor {
         };
         let (device, queue) = pollster::block_on(adapter.request_device(&descriptor))
             .map_err(|error| Error::OpenDevice { device: facts.name.clone(), reason: error.to_string() })?;
-        Self::with(facts.clone(), device, queue, buffers)
+        let mut executor = Self::with(facts.clone(), device, queue);
+        executor.report_failures();
+        executor.extend(buffers)?;
+        Ok(executor)
     }
 
     /// Runs on a device that the host application opened, beside its own work.
+    ///
+    /// The host's handlers of uncaptured errors and of a lost device stay as they are. Errors of this executor's own calls
+    /// are caught in error scopes and returned; a lost device is told to the host, and here the next read fails.
     ///
     /// # Errors
     /// Where `buffers` do not fit.
@@ -128,28 +154,33 @@ impl GpuExecutor {
         let info = adapter.get_info();
         let selector = format!("{}:host", backend_name(info.backend));
         let facts = DeviceFacts::of_adapter(selector, &info, &device.limits(), device.features());
-        Self::with(facts, device, queue, buffers)
+        let mut executor = Self::with(facts, device, queue);
+        executor.extend(buffers)?;
+        Ok(executor)
     }
 
-    fn with(facts: DeviceFacts, device: wgpu::Device, queue: wgpu::Queue, buffers: &Buffers) -> Result<Self> {
-        let failure = Arc::new(Mutex::new(Failure::default()));
-        let lost = Arc::clone(&failure);
-        device.set_device_lost_callback(move |reason, message| {
+    /// Keeps what fails on the executor's own device.
+    fn report_failures(&self) {
+        let lost = Arc::clone(&self.failure);
+        self.device.set_device_lost_callback(move |reason, message| {
             if let Ok(mut failure) = lost.lock() {
                 failure.lost.get_or_insert(format!("{reason:?}: {message}"));
             }
         });
-        let uncaptured = Arc::clone(&failure);
-        device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| {
+        let uncaptured = Arc::clone(&self.failure);
+        self.device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| {
             if let Ok(mut failure) = uncaptured.lock() {
                 failure.uncaptured.get_or_insert(error.to_string());
             }
         }));
-        let mut executor = Self {
+    }
+
+    fn with(facts: DeviceFacts, device: wgpu::Device, queue: wgpu::Queue) -> Self {
+        Self {
             facts,
             device,
             queue,
-            failure,
+            failure: Arc::default(),
             infos: Vec::new(),
             persistent: Vec::new(),
             slots: Vec::new(),
@@ -157,9 +188,7 @@ impl GpuExecutor {
             layouts: HashMap::new(),
             in_flight: VecDeque::new(),
             counts: Counts::default(),
-        };
-        executor.extend(buffers)?;
-        Ok(executor)
+        }
     }
 
     /// The facts of the device.
@@ -229,7 +258,7 @@ impl GpuExecutor {
         if size > self.facts.max_binding {
             return Err(too_large("binding", self.facts.max_binding));
         }
-        let scope = self.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
+        let scopes = Scopes::open(&self.device);
         let buffer = self.device.create_buffer(&wgpu::BufferDescriptor {
             label: Some(name),
             size,
@@ -237,10 +266,13 @@ impl GpuExecutor {
             mapped_at_creation: false,
         });
         self.counts.buffers += 1;
-        match pollster::block_on(scope.pop()) {
-            None => Ok(buffer),
-            Some(_) => Err(Error::OutOfMemory { device: self.facts.name.clone(), at: name.to_owned(), bytes: size }),
-        }
+        scopes.close("buffer", name, &self.facts.name, size)?;
+        Ok(buffer)
+    }
+
+    /// Bytes of all buffers.
+    fn bytes(&self) -> u64 {
+        self.persistent.iter().chain(&self.slots).map(wgpu::Buffer::size).sum()
     }
 
     pub(super) fn buffers(&self) -> usize {
@@ -280,7 +312,11 @@ impl GpuExecutor {
             launches.push(self.ready(plan, launch, &uniforms, index)?);
         }
         self.check(&plan.name)?;
-        Ok(PreparedGpu { name: plan.name.clone(), launches, slices: self.slices(plan) })
+        let mut prepared = PreparedGpu { name: plan.name.clone(), launches, slices: Vec::new() };
+        // Software devices have no watchdog.
+        let watched = self.facts.kind != DeviceKind::Software;
+        prepared.slices = prepared.slices_within(if watched { SUBMIT_SECONDS } else { Duration::MAX });
+        Ok(prepared)
     }
 
     fn uniforms(&mut self, plan: &Plan) -> Result<wgpu::Buffer> {
@@ -297,14 +333,17 @@ impl GpuExecutor {
             }
             words[index * stride..index * stride + parameters.len()].copy_from_slice(parameters);
         }
+        let size = 4 * words.len() as u64;
+        let scopes = Scopes::open(&self.device);
         let buffer = self.device.create_buffer(&wgpu::BufferDescriptor {
             label: Some("parameters"),
-            size: 4 * words.len() as u64,
+            size,
             usage: wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST,
             mapped_at_creation: false,
         });
         self.counts.buffers += 1;
         self.queue.write_buffer(&buffer, 0, bytemuck::cast_slice(&words));
+        scopes.close("parameters", &plan.name, &self.facts.name, size)?;
         Ok(buffer)
     }
 
@@ -362,7 +401,7 @@ impl GpuExecutor {
     }
 
     fn ready(&mut self, plan: &Plan, launch: &Launch, uniforms: &wgpu::Buffer, index: usize) -> Result<Ready> {
-        let scope = self.device.push_error_scope(wgpu::ErrorFilter::Validation);
+        let scopes = Scopes::open(&self.device);
         let slots = launch.kernel.slots();
         let layout = self.layout(&slots);
         let pipeline = self.pipeline(&launch.kernel.shader(), &layout)?;
@@ -396,38 +435,19 @@ impl GpuExecutor {
             entries: &entries,
         });
         self.counts.bind_groups += 1;
-        match pollster::block_on(scope.pop()) {
-            None => Ok(Ready { pipeline, bindings, grid: launch.kernel.grid() }),
-            Some(error) => Err(Error::Validation {
-                kernel: launch.kernel.name().to_owned(),
-                launch: launch.label.clone(),
-                device: self.facts.name.clone(),
-                message: error.to_string(),
-            }),
-        }
+        scopes.close(launch.kernel.name(), &launch.label, &self.facts.name, self.bytes())?;
+        let seconds = self.estimate(launch.kernel.cost());
+        Ok(Ready { pipeline, bindings, grid: launch.kernel.grid(), seconds })
     }
 
-    /// Cuts a plan at launch borders where its estimated time would come near a driver's watchdog.
-    fn slices(&self, plan: &Plan) -> Vec<Range<usize>> {
-        // Slow members of each kind: the estimate must not be too short. Software devices have no watchdog.
+    /// Seconds of a launch on a slow member of the device's kind: the estimate must not be too short.
+    fn estimate(&self, cost: Cost) -> f64 {
         let (operations, bytes) = match self.facts.kind {
             DeviceKind::Discrete => (5e11, 5e10),
             DeviceKind::Integrated | DeviceKind::Virtual => (5e10, 1e10),
-            DeviceKind::Software | DeviceKind::Cpu => (f64::INFINITY, f64::INFINITY),
+            DeviceKind::Software | DeviceKind::Cpu => (5e9, 2e9),
         };
-        let mut slices = Vec::new();
-        let (mut start, mut seconds) = (0, 0.0);
-        for (index, launch) in plan.launches.iter().enumerate() {
-            let Cost { operations: o, bytes: b } = launch.kernel.cost();
-            let own = o as f64 / operations + b as f64 / bytes;
-            if seconds + own > SUBMIT_SECONDS && index > start {
-                slices.push(start..index);
-                (start, seconds) = (index, 0.0);
-            }
-            seconds += own;
-        }
-        slices.push(start..plan.launches.len());
-        slices
+        cost.operations as f64 / operations + cost.bytes as f64 / bytes
     }
 
     fn encode_range(
@@ -463,6 +483,7 @@ impl GpuExecutor {
     /// # Errors
     /// Where the device failed since the last call.
     pub fn run(&mut self, prepared: &PreparedGpu) -> Result<()> {
+        let scopes = Scopes::open(&self.device);
         for slice in &prepared.slices {
             let mut encoder =
                 self.device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some(&prepared.name) });
@@ -474,6 +495,7 @@ impl GpuExecutor {
                 self.poll(oldest, &prepared.name)?;
             }
         }
+        scopes.close("any", &prepared.name, &self.facts.name, self.bytes())?;
         self.check(&prepared.name)
     }
 
@@ -494,16 +516,26 @@ impl GpuExecutor {
         self.poll(None, "wait")
     }
 
-    pub(super) fn write(&mut self, BufferId(index): BufferId, data: &[f32]) -> Result<()> {
+    /// Writes the whole of a persistent buffer.
+    ///
+    /// # Errors
+    /// Where `data` has another length, or the device failed.
+    pub fn write(&mut self, BufferId(index): BufferId, data: &[f32]) -> Result<()> {
         let info = self.infos.get(index).ok_or(Error::UnknownBuffer(index))?;
         if info.len != data.len() {
             return Err(Error::Transfer { tensor: info.name.clone(), len: info.len, given: data.len() });
         }
+        let scopes = Scopes::open(&self.device);
         self.queue.write_buffer(&self.persistent[index], 0, bytemuck::cast_slice(data));
+        scopes.close("write", &info.name, &self.facts.name, 4 * info.len as u64)?;
         self.check(&info.name)
     }
 
-    pub(super) fn read(&mut self, BufferId(index): BufferId) -> Result<Vec<f32>> {
+    /// Reads the whole of a persistent buffer, after everything that was submitted.
+    ///
+    /// # Errors
+    /// Where the device failed.
+    pub fn read(&mut self, BufferId(index): BufferId) -> Result<Vec<f32>> {
         let info = self.infos.get(index).ok_or(Error::UnknownBuffer(index))?.clone();
         let words = self.download(&self.persistent[index].clone(), 4 * info.len as u64, &info.name)?;
         Ok(bytemuck::cast_slice(&words).to_vec())
@@ -514,6 +546,7 @@ impl GpuExecutor {
         if bytes == 0 {
             return Ok(Vec::new());
         }
+        let scopes = Scopes::open(&self.device);
         let staging = self.device.create_buffer(&wgpu::BufferDescriptor {
             label: Some(name),
             size: bytes,
@@ -530,6 +563,7 @@ impl GpuExecutor {
                 *slot = Some(result);
             }
         });
+        scopes.close("read", name, &self.facts.name, bytes)?;
         self.wait()?;
         let mapped = outcome.lock().ok().and_then(|mut slot| slot.take());
         let lost = |reason: String| Error::DeviceLost { device: self.facts.name.clone(), reason };
@@ -560,6 +594,7 @@ impl GpuExecutor {
         // A query set holds at most 4,096 queries; beyond that only the wall clock is taken.
         let count = 2 * ranges.len() as u32;
         let timestamps = self.facts.timestamps && count > 0 && count <= wgpu::QUERY_SET_MAX_QUERIES;
+        let scopes = Scopes::open(&self.device);
         let queries = timestamps.then(|| {
             self.device.create_query_set(&wgpu::QuerySetDescriptor {
                 label: Some("time"),
@@ -590,6 +625,7 @@ impl GpuExecutor {
         self.submit(encoder);
         self.wait()?;
         let wall = start.elapsed().as_nanos() as f64;
+        scopes.close("time", &prepared.name, &self.facts.name, self.bytes())?;
         let mut times = Vec::new();
         if queries.is_some() {
             let period = f64::from(self.queue.get_timestamp_period());

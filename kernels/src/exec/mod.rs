@@ -2,9 +2,10 @@
 
 mod cpu;
 mod gpu;
+mod scopes;
 
 pub use cpu::CpuExecutor;
-pub use gpu::{Encoded, GpuExecutor};
+pub use gpu::{Counts, Encoded, GpuExecutor, PreparedGpu, Timed};
 
 use crate::Result;
 use crate::device::{DeviceFacts, DeviceKind};

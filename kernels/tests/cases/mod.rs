@@ -4,6 +4,7 @@ mod batch_norm;
 mod conv2d;
 mod elementwise;
 mod gather;
+mod host;
 mod matmul;
 mod mixed_edge;
 mod optimise;
