@@ -13,7 +13,9 @@ use crate::files;
 use crate::report::plots::{
     CellPlot, Curve, CurvesPlot, Estimate, FrontPlot, HypervolumePlot, HypervolumeRow, PredictorPlot, PredictorPoint,
 };
-use crate::report::{DeviceSection, Fact, Figure, FrontPoint, Message, Quality, Quantity, Report, Severity, page};
+use crate::report::{
+    DeviceSection, Fact, Figure, FrontPoint, Message, Quality, Quantity, Report, Severity, page, standalone,
+};
 
 /// Cells drawn for each device, from the fastest to the most accurate.
 const DRAWN_CELLS: usize = 4;
@@ -80,7 +82,8 @@ pub fn summary(results: &Results) -> Vec<String> {
                 ),
                 None => "no hypervolume: not every objective could be measured here".to_owned(),
             };
-            format!("{}: {distinct} architectures, best accuracy {:.1} %, {volume}", device.device, 100.0 * best)
+            let architectures = if distinct == 1 { "architecture" } else { "architectures" };
+            format!("{}: {distinct} {architectures}, best accuracy {:.1} %, {volume}", device.device, 100.0 * best)
         })
         .collect()
 }
@@ -106,7 +109,7 @@ pub fn read(run: &RunFiles) -> Result<Results, SearchError> {
     serde_json::from_slice(&bytes).map_err(|error| malformed(&path, error.to_string()))
 }
 
-/// Makes `report.html` from the files of a run.
+/// Makes `report.html` and the picture of each front from the files of a run.
 ///
 /// # Errors
 /// Where they cannot be read or the report cannot be written.
@@ -136,6 +139,11 @@ pub fn report(run: &RunFiles) -> Result<(), SearchError> {
         figures: figures(&results, &metrics),
         manifest: manifest_facts(&manifest),
     };
+    for device in &report.devices {
+        if let Some(front) = device.figures.first() {
+            files::write_atomically(&run.front_picture(&device.name), standalone(&front.picture).as_bytes())?;
+        }
+    }
     Ok(files::write_atomically(&run.report(), page::render(&report).as_bytes())?)
 }
 

@@ -108,8 +108,17 @@ impl RunFiles {
 
     /// The front of a device. Letters that not every file system takes become `_`; names of profiles have none.
     pub fn front(&self, device: &str) -> PathBuf {
+        self.of_device(device, "csv")
+    }
+
+    /// The front of a device as a picture, over its first hardware objective.
+    pub fn front_picture(&self, device: &str) -> PathBuf {
+        self.of_device(device, "svg")
+    }
+
+    fn of_device(&self, device: &str, extension: &str) -> PathBuf {
         let safe = |letter: char| if letter.is_alphanumeric() || "-_.".contains(letter) { letter } else { '_' };
-        self.fronts().join(format!("{}.csv", device.chars().map(safe).collect::<String>()))
+        self.fronts().join(format!("{}.{extension}", device.chars().map(safe).collect::<String>()))
     }
 
     /// The report.

@@ -59,9 +59,10 @@ impl FrontPlot<'_> {
         let subtitle = match answers.is_empty() {
             true => "no architecture was measured".to_owned(),
             false => format!(
-                "{} preferences, {} distinct architectures, {} on the front; {} random ones",
+                "{} preferences, {} distinct {}, {} on the front; {} random for comparison",
                 self.front.len(),
                 answers.len(),
+                if answers.len() == 1 { "architecture" } else { "architectures" },
                 steps.len(),
                 random.len()
             ),
