@@ -5,6 +5,7 @@ use std::io;
 use std::process::ExitCode;
 
 use super::interrupt;
+use crate::hardware::MeasureError;
 use crate::search::SearchError;
 use crate::search::config::{ConfigError, Origin};
 
@@ -39,7 +40,11 @@ impl CommandError {
                 | ConfigError::Value { origin: Origin::Flag, .. }
                 | ConfigError::Conflict { origin: Origin::Flag, .. },
             ) => 2,
-            Self::Search(SearchError::Interrupted | SearchError::Stopped { .. }) => interrupt::EXIT_CODE,
+            Self::Search(
+                SearchError::Interrupted
+                | SearchError::Stopped { .. }
+                | SearchError::Measure(MeasureError::Interrupted),
+            ) => interrupt::EXIT_CODE,
             _ => 1,
         }
     }

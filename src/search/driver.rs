@@ -21,7 +21,7 @@ use crate::data::{Dataset, Prefetcher};
 use crate::date::UtcTime;
 use crate::files;
 use crate::hardware::{
-    DeviceProfile, Expected, MeasureEvent, MeasureOptions, MeasurementFile, measure_devices, name_of,
+    DeviceProfile, Expected, MeasureError, MeasureEvent, MeasureOptions, MeasurementFile, measure_devices, name_of,
 };
 use crate::pareto::objective::Objective;
 use crate::space::SearchSpace;
@@ -175,9 +175,11 @@ fn run(
     let files = folder.files();
     let start = Instant::now();
     log.stage("training the predictor")?;
+    let done = checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.step);
     let snapshot = checkpoint.as_ref().map(|checkpoint| &checkpoint.tensors);
     let mut session =
-        Session::build(configuration, profiles, snapshot, &mut |text, done, total| log.progress(text, done, total))?;
+        Session::build(configuration, profiles, snapshot, &mut |text, done, total| log.progress(text, done, total))
+            .map_err(|error| resumable(error, files, done))?;
     for (hardware, name) in session.hardware.iter().flat_map(|hardware| {
         hardware.checks.iter().zip(&session.profiles).map(|(check, profile)| (check, &profile.name))
     }) {
@@ -196,10 +198,11 @@ fn run(
         checkpoint.expect(&files.checkpoint(), &session.space.space.hash(), &expected)?;
     } else {
         log.stage("pretraining the hypernetwork")?;
-        session.pretrain(&mut |text, done, total| log.progress(text, done, total))?;
+        session
+            .pretrain(&mut |text, done, total| log.progress(text, done, total))
+            .map_err(|error| resumable(error, files, done))?;
     }
     let start = Instant::now();
-    let done = checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.step);
     steps(&mut session, files, done, &mut log)?;
     seconds.push(("search".to_owned(), start.elapsed().as_secs_f64()));
 
@@ -208,7 +211,8 @@ fn run(
     let stop = log.stop;
     let devices = fronts::score(&mut session, &mut |text, done, total| log.progress(text, done, total), &|| {
         !stop.load(Ordering::Relaxed)
-    })?;
+    })
+    .map_err(|error| resumable(error, files, session.configuration.steps as u64))?;
     seconds.push(("fronts".to_owned(), start.elapsed().as_secs_f64()));
     let objectives = &session.configuration.objectives;
     let results = Results {
@@ -222,6 +226,16 @@ fn run(
         log.note(&line)?;
     }
     log.note(&format!("report {}", files.report().display()))
+}
+
+/// An interruption after the measurements says how to go on.
+fn resumable(error: SearchError, files: &RunFiles, step: u64) -> SearchError {
+    match error {
+        SearchError::Interrupted | SearchError::Measure(MeasureError::Interrupted) => {
+            SearchError::Stopped { root: files.root().to_path_buf(), step }
+        }
+        other => other,
+    }
 }
 
 /// The steps of the search from `done` on, with checkpoints.

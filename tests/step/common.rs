@@ -7,6 +7,11 @@ use parnas::search::config::Configuration;
 use parnas::search::session::Session;
 use parnas::space::{NasBench201, NasBench201Config, SearchSpace};
 
+#[path = "../support/adapter.rs"]
+mod adapter;
+
+pub use adapter::adapter;
+
 /// A configuration of some seconds, on `device`.
 pub fn configuration(device: &str) -> Configuration {
     Configuration {
@@ -79,20 +84,6 @@ pub fn feed(session: &mut Session, step: u64) {
         session.runtime.write(&x, &images).expect("images are written");
         session.runtime.write_u32(&y, &labels).expect("labels are written");
     }
-}
-
-/// The first adapter that is found, by its selector, or none with a line that says so.
-pub fn adapter() -> Option<String> {
-    use parnas_kernels::{DeviceKind, device};
-    let asked = std::env::var("PARNAS_TEST_DEVICE").ok();
-    let found = match asked {
-        Some(name) => Some(device::choose(Some(&name)).expect("PARNAS_TEST_DEVICE names a device")),
-        None => device::list().into_iter().find(|facts| facts.kind != DeviceKind::Cpu),
-    };
-    if found.is_none() {
-        println!("skipped on wgpu: no adapter was found");
-    }
-    found.map(|facts| facts.selector)
 }
 
 /// Held by tests that count what the whole process does.

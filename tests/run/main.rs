@@ -1,0 +1,12 @@
+//! Searches as a user starts them: from a measurement file to a report, through kills, and with bad input.
+
+mod common;
+mod folder;
+#[cfg(target_os = "linux")]
+mod full_disk;
+mod interruption;
+mod leak;
+mod objectives;
+mod questions;
+mod refusals;
+mod repetition;
