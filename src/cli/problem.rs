@@ -17,7 +17,7 @@ pub enum CommandError {
     Config(#[from] ConfigError),
     /// A run, or a question to one.
     #[error(transparent)]
-    Search(#[from] SearchError),
+    Search(Box<SearchError>),
     /// A question that cannot be asked like that.
     #[error("{0}")]
     Question(String),
@@ -27,6 +27,12 @@ pub enum CommandError {
     /// Standard output cannot be written.
     #[error("cannot write to standard output: {0}")]
     Io(#[from] io::Error),
+}
+
+impl From<SearchError> for CommandError {
+    fn from(error: SearchError) -> Self {
+        Self::Search(Box::new(error))
+    }
 }
 
 impl CommandError {
@@ -40,11 +46,12 @@ impl CommandError {
                 | ConfigError::Value { origin: Origin::Flag, .. }
                 | ConfigError::Conflict { origin: Origin::Flag, .. },
             ) => 2,
-            Self::Search(
+            Self::Search(error) => match **error {
                 SearchError::Interrupted
                 | SearchError::Stopped { .. }
-                | SearchError::Measure(MeasureError::Interrupted),
-            ) => interrupt::EXIT_CODE,
+                | SearchError::Measure(MeasureError::Interrupted) => interrupt::EXIT_CODE,
+                _ => 1,
+            },
             _ => 1,
         }
     }

@@ -19,7 +19,7 @@ pub(super) fn search(out: &mut impl Write, arguments: &SearchArguments) -> Resul
     let configuration = arguments.configuration.load()?;
     let stop = interrupt::listen()?;
     let mut terminal = Terminal::new();
-    let result = driver::search(configuration, &mut terminal, &stop);
+    let result = driver::search(configuration, &mut terminal, stop);
     terminal.finish();
     writeln!(out, "{}", result?.display())?;
     Ok(())
@@ -29,7 +29,7 @@ pub(super) fn search(out: &mut impl Write, arguments: &SearchArguments) -> Resul
 pub(super) fn resume(out: &mut impl Write, arguments: &ResumeArguments) -> Result<(), CommandError> {
     let stop = interrupt::listen()?;
     let mut terminal = Terminal::new();
-    let result = driver::resume(&arguments.run, &mut terminal, &stop);
+    let result = driver::resume(&arguments.run, &mut terminal, stop);
     terminal.finish();
     writeln!(out, "{}", result?.display())?;
     Ok(())
@@ -51,7 +51,7 @@ pub(super) fn measure(out: &mut impl Write, arguments: &MeasureArguments) -> Res
             MeasureEvent::Progress(done, total) => terminal.progress("networks", done as u64, total as u64),
             MeasureEvent::Note(text) => terminal.note(&text),
         },
-        &|| !AtomicBool::load(&stop, Ordering::Relaxed),
+        &|| !AtomicBool::load(stop, Ordering::Relaxed),
     );
     terminal.finish();
     let measured = measured?;

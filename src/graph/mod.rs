@@ -23,7 +23,7 @@ use parnas_kernels::{Kernel, Result as KernelResult};
 
 pub use error::GraphError;
 pub use ops::*;
-pub use store::{Initial, Persistent, Role, Runtime, Store};
+pub use store::{Initial, Persistent, Role, Runtime, Snapshot, Store};
 
 /// The result of building a graph.
 pub type Result<T, E = GraphError> = std::result::Result<T, E>;

@@ -178,6 +178,9 @@ impl Draw {
     }
 }
 
+/// Shape and values of tensors by name.
+pub type Snapshot = BTreeMap<String, (Vec<usize>, Vec<f32>)>;
+
 /// A store with memory on a device, and the plans that run over it.
 #[derive(Debug)]
 pub struct Runtime {
@@ -281,7 +284,7 @@ impl Runtime {
     ///
     /// # Errors
     /// Where the device failed.
-    pub fn snapshot(&mut self, store: &Store) -> parnas_kernels::Result<BTreeMap<String, (Vec<usize>, Vec<f32>)>> {
+    pub fn snapshot(&mut self, store: &Store) -> parnas_kernels::Result<Snapshot> {
         store
             .checkpointed()
             .map(|tensor| Ok((tensor.name().to_owned(), (tensor.shape.clone(), self.read(tensor)?))))

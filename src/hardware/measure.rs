@@ -50,7 +50,7 @@ pub enum MeasureError {
         /// The architecture.
         architecture: String,
         /// Why.
-        source: GraphError,
+        source: Box<GraphError>,
     },
     /// The device.
     #[error("`{device}` could not be measured")]
@@ -58,7 +58,7 @@ pub enum MeasureError {
         /// The device.
         device: String,
         /// Why.
-        source: parnas_kernels::Error,
+        source: Box<parnas_kernels::Error>,
     },
     /// Times that are none.
     #[error("`{device}` took no measurable time for `{architecture}`; its clock is too coarse for this network")]
@@ -102,7 +102,7 @@ impl Meter {
     pub fn open(facts: &DeviceFacts, threads: Option<usize>, batch: usize) -> Result<Self, MeasureError> {
         let store = Store::reusing(0);
         let runtime = Runtime::new(facts, threads, &store)
-            .map_err(|source| MeasureError::Device { device: facts.name.clone(), source })?;
+            .map_err(|source| MeasureError::Device { device: facts.name.clone(), source: Box::new(source) })?;
         Ok(Self { runtime, store, device: facts.name.clone(), batch, timestamps: facts.timestamps })
     }
 
@@ -117,7 +117,7 @@ impl Meter {
         architecture: &Architecture,
     ) -> Result<Prepared, MeasureError> {
         let name = || space.print(architecture);
-        let failed = |source| MeasureError::Network { architecture: name(), source };
+        let failed = |source| MeasureError::Network { architecture: name(), source: Box::new(source) };
         let shape = network.input_shape(self.batch);
         let input = self.store.add("input", &shape, Role::Exchange, Initial::Uniform(1.0));
         let built = network.network(&mut self.store, architecture).map_err(failed)?;
@@ -126,10 +126,10 @@ impl Meter {
         let logits = Shared::new(&mut graph, &built.parameters(), 1)
             .and_then(|shared| built.apply(&mut graph, &shared, images, &mut Normalisation::neutral(&mut self.store)))
             .map_err(failed)?;
-        let output = self.store.add("output", &graph.shape(logits).to_vec(), Role::Exchange, Initial::Value(0.0));
+        let output = self.store.add("output", graph.shape(logits), Role::Exchange, Initial::Value(0.0));
         graph.store(logits, &output).map_err(failed)?;
         let plan = graph.compile("inference", self.store.buffers()).map_err(failed)?;
-        let device = |source| MeasureError::Device { device: self.device.clone(), source };
+        let device = |source| MeasureError::Device { device: self.device.clone(), source: Box::new(source) };
         self.runtime.extend(&self.store).map_err(device)?;
         self.runtime.prepare(&plan).map_err(device)
     }
@@ -205,7 +205,7 @@ impl Meter {
         keep_on: &dyn Fn() -> bool,
     ) -> Result<Vec<Sample>, MeasureError> {
         let device = self.device.clone();
-        let failed = |source| MeasureError::Device { device: device.clone(), source };
+        let failed = |source| MeasureError::Device { device: device.clone(), source: Box::new(source) };
         let start = Instant::now();
         let mut prepared = Vec::new();
         let mut times: Vec<Vec<f64>> = Vec::new();

@@ -19,6 +19,7 @@ use crate::nn::{Shared, WeightSharing};
 
 /// What tells an architecture's cost on a device, differentiably in the architecture weights.
 #[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "there is one for each hardware objective of a run")]
 pub enum Metapredictor {
     /// Learned from measured values; its output is the logarithm relative to the device's references.
     Graph(GraphPredictor),
