@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use parnas_kernels::{DeviceFacts, device};
 
-use super::SearchError;
-use super::results::{DeviceResult, Scored, compare};
+use super::results::{Candidate, DeviceResult, Scored, compare};
 use super::session::Session;
+use super::{SearchError, candidates};
 use crate::hardware::{DeviceProfile, MeasureEvent, Meter, name_of};
 use crate::pareto::objective::Objective;
 use crate::pareto::preferences;
@@ -32,9 +32,6 @@ pub fn preferences_of(session: &Session) -> Result<Vec<Vec<f64>>, SearchError> {
     })
 }
 
-/// An architecture's losses: on the upper level's images, and on those that no step saw.
-type Losses = (Evaluation, Evaluation);
-
 /// Scores the hypernetwork's answers for every device, and random architectures by the same calls.
 ///
 /// # Errors
@@ -47,16 +44,50 @@ pub fn score(
     let preferences = preferences_of(session)?;
     let count = session.configuration.random_architectures;
     let random = session.space.random(count, RANDOM_SEED ^ session.configuration.seed);
-    let mut answers = Vec::new();
-    for device in 0..session.profiles.len() {
-        let features = session.features(device).to_vec();
-        answers.push(session.answers(&features, &preferences)?);
+    let devices = session.profiles.len();
+    let mut drawn = Vec::new();
+    for device in 0..devices {
+        drawn.push(candidates::candidates(session, device, &preferences, session.configuration.draws_per_preference)?);
     }
-    let all: Vec<Architecture> = answers.iter().flatten().chain(&random).cloned().collect();
-    let losses = losses_of(session, &all, progress)?;
+    let mut all: Vec<Architecture> = Vec::new();
+    for architecture in drawn.iter().flatten().chain(&random) {
+        if !all.contains(architecture) {
+            all.push(architecture.clone());
+        }
+    }
+    let upper = evaluations_of(session, &all, Images::Upper, progress)?;
+    let mut answers = Vec::new();
+    let mut pools = Vec::new();
+    for (device, drawn) in drawn.iter().enumerate() {
+        let pool: Vec<Candidate> = session
+            .predict(device, drawn)?
+            .into_iter()
+            .zip(drawn)
+            .map(|(predicted, architecture)| Candidate {
+                architecture: session.space.space.print(architecture),
+                predicted_loss: upper[architecture].loss,
+                predicted,
+            })
+            .collect();
+        answers.push(match session.configuration.draws_per_preference {
+            0 => {
+                let features = session.features(device).to_vec();
+                let likeliest = session.answers(&features, &preferences)?;
+                likeliest.iter().map(|architecture| session.space.space.canonical(architecture)).collect()
+            }
+            _ => {
+                let points: Vec<Vec<f64>> = pool.iter().map(Candidate::point).collect();
+                let places = candidates::choose(&preferences, &points);
+                places.into_iter().map(|place| drawn[place].clone()).collect::<Vec<_>>()
+            }
+        });
+        pools.push(pool);
+    }
+    let chosen: Vec<Architecture> = answers.iter().flatten().chain(&random).cloned().collect();
+    let held_out = evaluations_of(session, &chosen, Images::HeldOut, progress)?;
 
     let mut results = Vec::new();
-    for (place, answers) in answers.into_iter().enumerate() {
+    for (place, (answers, pool)) in answers.into_iter().zip(pools).enumerate() {
         let mut wanted: Vec<Architecture> = Vec::new();
         for architecture in answers.iter().chain(&random) {
             if !wanted.contains(architecture) {
@@ -68,7 +99,7 @@ pub fn score(
             let predicted = session.predict(place, architectures)?;
             let mut points = Vec::new();
             for (index, (architecture, predicted)) in architectures.iter().zip(predicted).enumerate() {
-                let (upper, held_out) = losses[architecture];
+                let (upper, held_out) = (upper[architecture], held_out[architecture]);
                 points.push(Scored {
                     preference: preferences.get(index).cloned().unwrap_or_default(),
                     architecture: session.space.space.print(architecture),
@@ -85,6 +116,7 @@ pub fn score(
         let random = scored(&random, &[])?;
         results.push(DeviceResult {
             device: session.profiles[place].name.clone(),
+            candidates: pool,
             hypervolume: compare(&front, &random),
             held_out_cells: session
                 .hardware
@@ -98,41 +130,45 @@ pub fn score(
     Ok(results)
 }
 
-/// The losses of architectures by the supernet, each with statistics recalibrated for it.
+/// Which images an architecture is evaluated on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Images {
+    /// Those of the upper level: what may choose.
+    Upper,
+    /// Those that no step saw: what reports.
+    HeldOut,
+}
+
+/// Architectures evaluated by the supernet, each with statistics recalibrated for it.
 ///
 /// # Errors
 /// Where the device fails.
-pub fn losses_of(
+pub fn evaluations_of(
     session: &mut Session,
     architectures: &[Architecture],
+    images: Images,
     progress: &mut dyn FnMut(&str, u64, u64) -> bool,
-) -> Result<BTreeMap<Architecture, Losses>, SearchError> {
-    let batch = session.data.held_out.batch().max(session.data.validation.batch());
+) -> Result<BTreeMap<Architecture, Evaluation>, SearchError> {
     let image = session.data.image();
+    let batch = session.data.held_out.batch().max(session.data.validation.batch());
     let Session { runtime, store, supernet, space, data, .. } = session;
+    let (loader, text) = match images {
+        Images::Upper => (&data.validation, "losses on the upper level's images"),
+        Images::HeldOut => (&data.held_out, "losses on held-out images"),
+    };
     let count = architectures.len() as u64;
     let at_once = AT_ONCE.min(architectures.len()).max(1);
-    let mut on = |loader: &crate::data::BatchLoader, text: &str| -> Result<Vec<Evaluation>, SearchError> {
-        let calibration = &data.calibration;
-        let mut evaluator = Evaluator::new(
-            runtime,
-            store,
-            &*supernet,
-            &space.space,
-            at_once,
-            image,
-            calibration,
-            loader.batch().min(batch),
-        )?;
-        let mut interrupted = false;
-        let evaluations = evaluator.evaluate(runtime, &space.space, architectures, calibration, loader, |done| {
-            interrupted |= !progress(text, done as u64, count);
-        })?;
-        if interrupted { Err(SearchError::Interrupted) } else { Ok(evaluations) }
-    };
-    let upper = on(&data.validation, "losses on the upper level's images")?;
-    let held_out = on(&data.held_out, "losses on held-out images")?;
-    Ok(architectures.iter().cloned().zip(upper.into_iter().zip(held_out)).collect())
+    let calibration = &data.calibration;
+    let batch = loader.batch().min(batch);
+    let mut evaluator = Evaluator::new(runtime, store, &*supernet, &space.space, at_once, image, calibration, batch)?;
+    let mut interrupted = false;
+    let evaluations = evaluator.evaluate(runtime, &space.space, architectures, calibration, loader, |done| {
+        interrupted |= !progress(text, done as u64, count);
+    })?;
+    if interrupted {
+        return Err(SearchError::Interrupted);
+    }
+    Ok(architectures.iter().cloned().zip(evaluations).collect())
 }
 
 /// The device of this machine that a profile was measured on.

@@ -1,5 +1,6 @@
 //! The search: its configuration, the step, the driver, and the files of a run's folder.
 
+pub mod candidates;
 pub mod checkpoint;
 pub mod config;
 pub mod driver;

@@ -1,8 +1,9 @@
 //! Questions to a trained run: the front of a device, one preference, or the best architecture within limits.
 
 use super::SearchError;
-use super::fronts::{losses_of, preferences_of};
-use super::results::{Results, Scored};
+use super::candidates;
+use super::fronts::{Images, evaluations_of, preferences_of};
+use super::results::{Candidate, Results, Scored};
 use super::session::Session;
 use crate::pareto::limits::{Feasibility, Limit, choose};
 use crate::pareto::preferences;
@@ -52,8 +53,23 @@ pub fn ask(
         Question::Within(_) if objectives.len() == 2 => preferences::uniform_line(SCANNED),
         Question::Within(_) => preferences::at_least(objectives.len(), SCANNED),
     };
-    let features = session.features(place).to_vec();
-    let answers = session.answers(&features, &asked)?;
+    let own = known.and_then(|known| known.devices.iter().find(|result| result.device == device));
+    let answers = match own.map(|result| &result.candidates) {
+        // The run has scored candidates already: each preference takes the best of them.
+        Some(pool) if session.configuration.draws_per_preference > 0 && !pool.is_empty() => {
+            let points: Vec<Vec<f64>> = pool.iter().map(Candidate::point).collect();
+            let places = candidates::choose(&asked, &points);
+            let space = &session.space.space;
+            places
+                .into_iter()
+                .map(|place| Ok(space.parse(&pool[place].architecture)?))
+                .collect::<Result<_, SearchError>>()?
+        }
+        _ => {
+            let features = session.features(place).to_vec();
+            session.answers(&features, &asked)?
+        }
+    };
     let mut front = match question {
         Question::Within(limits) => within(session, place, device, &asked, &answers, limits)?,
         _ => scored(session, place, &asked, &answers)?,
@@ -77,6 +93,7 @@ pub fn ask(
         units: objectives[1..].iter().map(|objective| objective.base_unit().symbol.to_owned()).collect(),
         devices: vec![super::results::DeviceResult {
             device: device.to_owned(),
+            candidates: Vec::new(),
             front,
             random: Vec::new(),
             hypervolume: None,
@@ -92,14 +109,15 @@ fn scored(
     preferences: &[Vec<f64>],
     architectures: &[Architecture],
 ) -> Result<Vec<Scored>, SearchError> {
-    let losses = losses_of(session, architectures, &mut |_, _, _| true)?;
+    let upper = evaluations_of(session, architectures, Images::Upper, &mut |_, _, _| true)?;
+    let held_out = evaluations_of(session, architectures, Images::HeldOut, &mut |_, _, _| true)?;
     let predicted = session.predict(place, architectures)?;
     Ok(preferences
         .iter()
         .zip(architectures)
         .zip(predicted)
         .map(|((preference, architecture), predicted)| {
-            let (upper, held_out) = losses[architecture];
+            let (upper, held_out) = (upper[architecture], held_out[architecture]);
             Scored {
                 preference: preference.clone(),
                 architecture: session.space.space.print(architecture),

@@ -24,13 +24,34 @@ pub struct Scored {
     pub accuracy: f64,
 }
 
+/// An architecture that the front was chosen from, with what the choice was made by.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Candidate {
+    /// The architecture.
+    pub architecture: String,
+    /// The supernet's loss on the images of the upper level.
+    pub predicted_loss: f64,
+    /// Hardware objectives as predicted, in their units.
+    pub predicted: Vec<f64>,
+}
+
+impl Candidate {
+    /// The objectives as predicted, the loss first.
+    pub fn point(&self) -> Vec<f64> {
+        [self.predicted_loss].into_iter().chain(self.predicted.iter().copied()).collect()
+    }
+}
+
 /// A device's front.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DeviceResult {
     /// The profile's name.
     pub device: String,
-    /// The answers of the hypernetwork, one a preference.
+    /// What the front was chosen from: draws from the hypernetwork's distributions.
+    pub candidates: Vec<Candidate>,
+    /// The answers, one a preference.
     pub front: Vec<Scored>,
     /// Random architectures, scored by the very same calls.
     pub random: Vec<Scored>,

@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 
 use parnas_kernels::{DeviceFacts, Prepared};
 
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+
 use super::SearchError;
 use super::config::Configuration;
 use super::objectives::Objectives;
@@ -22,6 +25,10 @@ use crate::pareto::objective::Objective;
 use crate::space::nas_bench_201::{NasBench201Supernet, cell_graph};
 use crate::space::{Architecture, SearchSpace};
 
+/// The runtime of a profile that a table made.
+const TABLE: &str = "table";
+/// Cells that compute the same as a measured one, for the predictor to learn from.
+const EQUAL_CELLS: usize = 3;
 /// Every k-th measured cell is kept from the predictor, to tell how well it does.
 const HELD_OUT_CELLS: usize = 5;
 
@@ -148,7 +155,7 @@ impl Session {
         let state = {
             let networks = Networks { supernet: &supernet, hypernetwork: &hypernetwork, predictors: &predictors };
             let dimensions = Dimensions {
-                batch: configuration.batch_size,
+                batches: (setup::arch_batch_size(&configuration), configuration.batch_size),
                 image: data.image(),
                 offsets: space.space.offsets(),
                 features: &features,
@@ -251,6 +258,15 @@ impl Session {
     /// # Errors
     /// Where the device fails.
     pub fn answers(&mut self, features: &[f32], preferences: &[Vec<f64>]) -> Result<Vec<Architecture>, SearchError> {
+        let logits = self.logits(features, preferences)?;
+        logits.iter().map(|row| Ok(self.space.space.argmax(row)?)).collect()
+    }
+
+    /// The hypernetwork's logits for a device's features at each preference, `[total]` each.
+    ///
+    /// # Errors
+    /// Where the device fails.
+    pub fn logits(&mut self, features: &[f32], preferences: &[Vec<f64>]) -> Result<Vec<Vec<f32>>, SearchError> {
         let rows = preferences.len();
         let width = self.configuration.objectives.len();
         let flat: Vec<f32> = preferences.iter().flatten().map(|value| *value as f32).collect();
@@ -275,7 +291,7 @@ impl Session {
         let prepared: Prepared = self.runtime.prepare(&plan)?;
         self.runtime.run(&prepared)?;
         let logits = self.runtime.read(&logits_out)?;
-        logits.chunks(self.space.space.width()).map(|row| Ok(self.space.space.argmax(row)?)).collect()
+        Ok(logits.chunks(self.space.space.width()).map(<[f32]>::to_vec).collect())
     }
 
     /// The features of a device's place among the profiles.
@@ -343,15 +359,25 @@ fn rows_of(
 ) -> Result<(PredictorData, Vec<HeldOut>), SearchError> {
     let mut data = PredictorData { rows: Vec::new(), features: features.to_vec() };
     let mut held_out = Vec::new();
+    let mut rng = ChaCha8Rng::seed_from_u64(EQUAL_CELLS as u64);
     for (device, profile) in profiles.iter().enumerate() {
         let block = block_of(profile, objective)?;
         for (place, sample) in block.samples.iter().enumerate() {
-            let encoding = space.space.encode(&space.space.parse(&sample.architecture)?);
+            let architecture = space.space.parse(&sample.architecture)?;
+            let encoding = space.space.encode(&architecture);
             // The same cells on every device, or those seen on one would give away the others.
             if place % HELD_OUT_CELLS == HELD_OUT_CELLS - 1 {
                 held_out.push(HeldOut { device, encoding, features: features[device].clone(), value: sample.p50 });
             } else {
-                data.rows.push(PredictorRow { encoding, device, target: block.target(sample.p50) as f32 });
+                let target = block.target(sample.p50) as f32;
+                data.rows.push(PredictorRow { encoding, device, target });
+                // Here a network runs without the edges that carry nothing: any operations on them take the same time.
+                if profile.runtime != TABLE {
+                    for _ in 0..EQUAL_CELLS {
+                        let encoding = space.space.encode(&space.redrawn(&architecture, &mut rng)?);
+                        data.rows.push(PredictorRow { encoding, device, target });
+                    }
+                }
             }
         }
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use parnas_kernels::ops::{SampleKind, Schedule, ScheduleKind, Unselected};
 use parnas_kernels::{DeviceFacts, device};
-use rand::SeedableRng;
+use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::SearchError;
@@ -17,6 +17,11 @@ use crate::hardware::references;
 use crate::hyper::{BankHypernetwork, BankOptions, Hypernetwork, Metapredictor, SmoothHypernetwork};
 use crate::pareto::objective::Objective;
 use crate::space::{Architecture, NasBench201, NasBench201Config, SearchSpace};
+
+/// Images of a batch that trains the hypernetwork.
+pub fn arch_batch_size(configuration: &Configuration) -> usize {
+    if configuration.arch_batch_size == 0 { configuration.batch_size } else { configuration.arch_batch_size }
+}
 
 /// The images of a run, split and normalised.
 #[derive(Debug)]
@@ -54,7 +59,8 @@ impl RunData {
             flip: configuration.flip.unwrap_or(usual.flip),
         };
         let training = |split| {
-            let batch = configuration.batch_size;
+            let batch =
+                if split == Split::Architecture { arch_batch_size(configuration) } else { configuration.batch_size };
             BatchLoader::training(&dataset, &splits, split, batch, &normalisation, augmentation, configuration.seed)
         };
         let sequential = |split, batch: usize| {
@@ -112,6 +118,28 @@ impl RunSpace {
             "image": [self.network.image_channels, self.network.height, self.network.width],
             "classes": self.network.classes,
         })
+    }
+
+    /// A cell that computes the same: edges that carry nothing get random operations, as long as they still carry nothing.
+    ///
+    /// # Errors
+    /// Where the architecture is none of the space.
+    pub fn redrawn(&self, architecture: &Architecture, rng: &mut ChaCha8Rng) -> Result<Architecture, SearchError> {
+        let carrying = self.space.carrying(architecture)?;
+        let mut redrawn = self.space.simplified(architecture)?;
+        let simple = redrawn.clone();
+        for edge in 0..carrying.len() {
+            if carrying[edge] {
+                continue;
+            }
+            let mut choices = redrawn.choices().to_vec();
+            choices[edge] = rng.random_range(0..self.space.decisions()[edge].choices.len()) as u16;
+            let candidate = Architecture::new(choices);
+            if self.space.simplified(&candidate)? == simple {
+                redrawn = candidate;
+            }
+        }
+        Ok(redrawn)
     }
 
     /// The ten reference architectures.
@@ -243,6 +271,7 @@ pub fn step_options(configuration: &Configuration, temperature: f64) -> StepOpti
         },
         scalarisation: configuration.scalarisation,
         label_smoothing: configuration.label_smoothing as f32,
+        exploration: configuration.exploration as f32,
         sgd: SgdOptions {
             schedule: Schedule {
                 base: configuration.learning_rate as f32,

@@ -73,6 +73,8 @@ pub struct StepOptions {
     pub update: DeviceUpdate,
     /// How objectives become one number.
     pub scalarisation: Scalarisation,
+    /// Weight of the term that keeps every choice alive.
+    pub exploration: f32,
     /// Cross-entropy's label smoothing.
     pub label_smoothing: f32,
     /// The supernet's optimiser.
@@ -120,8 +122,8 @@ pub struct Networks<'a> {
 /// What a step's state is sized by.
 #[derive(Debug)]
 pub struct Dimensions<'a> {
-    /// Images a batch.
-    pub batch: usize,
+    /// Images of a batch, in the upper and in the lower level.
+    pub batches: (usize, usize),
     /// `[channels, height, width]`.
     pub image: [usize; 3],
     /// The starts of the decisions' logits and their total.
@@ -143,15 +145,14 @@ impl StepState {
         objectives: Objectives,
     ) -> Self {
         let [channels, height, width] = dimensions.image;
-        let batch = dimensions.batch;
         let devices = dimensions.features.len();
-        let mut images = |level: &str| {
+        let mut images = |level: &str, batch: usize| {
             let mut exchange = |part: &str, shape: &[usize]| {
                 store.add(format!("{level}.{part}"), shape, Role::Exchange, Initial::Value(0.0))
             };
             (exchange("images", &[1, batch, channels, height, width]), exchange("labels", &[batch]))
         };
-        let (upper, lower) = (images("upper"), images("lower"));
+        let (upper, lower) = (images("upper", dimensions.batches.0), images("lower", dimensions.batches.1));
         let mut sample = |level: &str, rows: usize| {
             let total = dimensions.offsets.last().copied().unwrap_or(0);
             store.add(format!("{level}.sample"), &[rows, total], Role::Exchange, Initial::Value(0.0))
@@ -410,6 +411,9 @@ impl StepState {
         for (value, gradients) in hardware.iter().zip(&of_hardware) {
             outputs.push((*value, graph.concat(gradients, 0)?));
         }
+        if options.exploration > 0.0 {
+            outputs.push(self.exploration_term(graph, options, logits)?);
+        }
         let gradients = graph.gradients(&outputs, shared.tensors())?;
         Ok(Level {
             losses: graph.concat(&losses, 0)?,
@@ -417,6 +421,21 @@ impl StepState {
             hardware: hardware[0],
             gradients,
         })
+    }
+
+    /// `log p` of every choice, `[rows, total]`, and the gradient of the uniform distribution's cross-entropy. Near a corner of the
+    /// simplex it stays as it is, where the gradient of an entropy would vanish with the choice.
+    fn exploration_term(&self, graph: &mut Graph, options: &StepOptions, logits: Tensor) -> Result<(Tensor, Tensor)> {
+        let soft = StepOptions { sampler: SampleKind::Softmax, temperature: 1.0, ..options.clone() };
+        let probabilities = self.sample(graph, &soft, logits, site::UPPER_SAMPLE, 0)?;
+        // Far below any probability that matters, but the logarithm of 0 stays out.
+        let above_zero = graph.affine(probabilities, 1.0, 1e-12)?;
+        let logarithms = graph.unary(Function::Log, above_zero)?;
+        let shape = graph.shape(logarithms).to_vec();
+        let offsets = graph.input(&self.offsets);
+        let groups = graph.len(offsets) - 1;
+        let share = groups as f32 / self.total as f32;
+        Ok((logarithms, graph.fill(&shape, -options.exploration * share)))
     }
 
     fn sample(

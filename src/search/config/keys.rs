@@ -155,8 +155,11 @@ keys! {
         hidden: usize, "N", "a whole number from 1 to 65536", |hidden| (1..=65_536).contains(hidden);
     }
     "Images" {
-        /// Images of a batch, in either level.
+        /// Images of a batch that trains the supernet's weights.
         batch_size: usize, "N", "a whole number, 1 or more", count;
+        /// Images of a batch that trains the hypernetwork; 0 for as many as `batch_size`. What its gradient lacks is
+        /// architectures rather than images: few images leave time for more preferences.
+        arch_batch_size: usize, "N", "a whole number, 0 or more", |value| *value == 0 || count(value);
         /// Share of the training images that train the supernet's weights; the others train the hypernetwork.
         train_portion: f64, "SHARE", "a number between 0 and 1, both excluded", |share| *share > 0.0 && *share < 1.0;
         /// Training images that batch-norm statistics are recalibrated on.
@@ -211,6 +214,9 @@ keys! {
         arch_learning_rate: f64, "RATE", "a number above 0", positive;
         /// Decay rates of the hypernetwork's moments.
         arch_betas: [f64; 2], "B1,B2", "two numbers from 0 to below 1", |betas| betas.iter().all(|beta| (0.0..1.0).contains(beta));
+        /// Weight of the term that keeps every choice of the hypernetwork's distributions alive, the cross-entropy of the uniform
+        /// distribution, on the scale of the objectives. Without it a distribution closes before the preference has its say.
+        exploration: f64, "WEIGHT", "a number, 0 or more", not_negative;
         /// Weight decay of the hypernetwork.
         arch_weight_decay: f64, "RATE", "a number, 0 or more", not_negative;
         /// Steps that bring the hypernetwork's answers close to uniform before the search.
@@ -227,6 +233,9 @@ keys! {
         points: usize, "N", "a whole number from 1 to 100000", |points| (1..=100_000).contains(points);
         /// Whether the preferences of a front lie on the published quarter circle rather than on the simplex.
         published_circle: bool, "BOOL", "true or false", |_| true;
+        /// Architectures drawn for each preference beside the likeliest one. The supernet's loss on the hypernetwork's images and
+        /// the predictors choose among them; 0 takes the likeliest, as published.
+        draws_per_preference: usize, "N", "a whole number from 0 to 1024", |value| *value <= 1024;
         /// Random architectures that are scored beside each front, for comparison.
         random_architectures: usize, "N", "a whole number from 0 to 15625", |value| *value <= 15_625;
     }

@@ -87,6 +87,37 @@ impl NasBench201 {
         Ok(reached[3])
     }
 
+    /// Whether each edge carries anything from the cell's input to its output. The others can be any operation: they compute
+    /// on zeros, or nobody reads what they compute.
+    ///
+    /// # Errors
+    /// Where the architecture is none of this space.
+    pub fn carrying(&self, architecture: &Architecture) -> Result<[bool; 6], SpaceError> {
+        let operations = self.operations(architecture)?;
+        let mut from_input = [true, false, false, false];
+        for ((to, from), operation) in EDGES.into_iter().zip(operations) {
+            from_input[to] |= from_input[from] && operation != Operation::None;
+        }
+        let mut to_output = [false, false, false, true];
+        for ((to, from), operation) in EDGES.into_iter().zip(operations).rev() {
+            to_output[from] |= to_output[to] && operation != Operation::None;
+        }
+        Ok(std::array::from_fn(|edge| {
+            let (to, from) = EDGES[edge];
+            operations[edge] != Operation::None && from_input[from] && to_output[to]
+        }))
+    }
+
+    /// The same function with `none` on every edge that carries nothing.
+    ///
+    /// # Errors
+    /// Where the architecture is none of this space.
+    pub fn simplified(&self, architecture: &Architecture) -> Result<Architecture, SpaceError> {
+        let carrying = self.carrying(architecture)?;
+        let choices = architecture.choices().iter().zip(carrying);
+        Ok(Architecture::new(choices.map(|(choice, carries)| if carries { *choice } else { 0 }).collect::<Vec<u16>>()))
+    }
+
     fn parse_edge(&self, edge: usize, text: &str, position: usize) -> Result<u16, SpaceError> {
         let (to, from) = EDGES[edge];
         let Some(name) = text.strip_suffix(&format!("~{from}")) else {

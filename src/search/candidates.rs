@@ -1,0 +1,117 @@
+//! From the hypernetwork's distributions to a front: candidates are drawn for every preference, told apart by what the run has
+//! already paid for, the supernet's loss on the upper level's images and the predictors, and each preference takes the best.
+
+use rand::SeedableRng;
+use rand::distr::{Distribution, weighted::WeightedIndex};
+use rand_chacha::ChaCha8Rng;
+
+use super::SearchError;
+use super::session::Session;
+use crate::space::{Architecture, SearchSpace};
+
+/// The most candidates of a device.
+const MOST: usize = 200;
+/// How much the sum of all objectives counts beside the largest, so that a choice is never dominated at equal largest
+/// (the augmented Tchebycheff form of Steuer and Choo, 1983).
+const AUGMENTATION: f64 = 1e-3;
+
+/// Different networks for a device, without what computes nothing in them: the likeliest one at each preference, and `draws` from its distribution there.
+///
+/// The draws depend on the run's seed alone.
+///
+/// # Errors
+/// Where the device fails.
+pub fn candidates(
+    session: &mut Session,
+    device: usize,
+    preferences: &[Vec<f64>],
+    draws: usize,
+) -> Result<Vec<Architecture>, SearchError> {
+    let features = session.features(device).to_vec();
+    let logits = session.logits(&features, preferences)?;
+    let space = &session.space.space;
+    let mut rng = ChaCha8Rng::seed_from_u64(session.configuration.seed);
+    rng.set_stream(device as u64 + 1);
+    let mut all = logits.iter().map(|row| Ok(space.argmax(row)?)).collect::<Result<Vec<_>, SearchError>>()?;
+    for _ in 0..draws {
+        for row in &logits {
+            all.push(draw(space, row, &mut rng)?);
+        }
+    }
+    let mut distinct: Vec<Architecture> = Vec::new();
+    for architecture in all {
+        let architecture = space.simplified(&architecture)?;
+        // A cell without a way from input to output answers the same to every image.
+        if distinct.len() < MOST && space.is_connected(&architecture)? && !distinct.contains(&architecture) {
+            distinct.push(architecture);
+        }
+    }
+    if distinct.is_empty() {
+        distinct.push(space.argmax(&logits[0])?);
+    }
+    Ok(distinct)
+}
+
+/// One architecture from the distribution of each decision.
+fn draw(space: &impl SearchSpace, logits: &[f32], rng: &mut ChaCha8Rng) -> Result<Architecture, SearchError> {
+    let mut perturbed = vec![0.0f32; logits.len()];
+    for ends in space.offsets().windows(2) {
+        let own = &logits[ends[0]..ends[1]];
+        let largest = own.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        let weights = own.iter().map(|logit| f64::from(logit - largest).exp());
+        // The largest weight is 1, unless a logit is not a number: then the argmax refuses the row.
+        match WeightedIndex::new(weights) {
+            Ok(distribution) => perturbed[ends[0] + distribution.sample(rng)] = 1.0,
+            Err(_) => perturbed[ends[0]..ends[1]].copy_from_slice(own),
+        }
+    }
+    Ok(space.argmax(&perturbed)?)
+}
+
+/// For each preference the place of the point that serves it best: the least augmented Tchebycheff value, each objective
+/// brought to `[0, 1]` between its best and worst value over all points. Unlike the weighted sum it reaches every point of a
+/// front.
+pub fn choose(preferences: &[Vec<f64>], points: &[Vec<f64>]) -> Vec<usize> {
+    let width = points.first().map_or(0, Vec::len);
+    let ranges: Vec<(f64, f64)> = (0..width)
+        .map(|objective| {
+            let values = points.iter().map(|point| point[objective]);
+            values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)))
+        })
+        .collect();
+    let value = |preference: &[f64], point: &[f64]| {
+        let scaled = point.iter().zip(&ranges).map(|(value, (low, high))| (value - low) / (high - low).max(1e-12));
+        let (mut largest, mut sum) = (0.0f64, 0.0);
+        for (weight, scaled) in preference.iter().zip(scaled) {
+            largest = largest.max(weight * scaled);
+            sum += scaled;
+        }
+        largest + AUGMENTATION * sum
+    };
+    preferences
+        .iter()
+        .map(|preference| {
+            let values = points.iter().map(|point| value(preference, point));
+            values.enumerate().min_by(|(_, a), (_, b)| a.total_cmp(b)).map_or(0, |(place, _)| place)
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn preferences_reach_the_whole_front_and_nothing_else() {
+        // The third point lies in a dent of the front, the fourth is dominated.
+        let points = [[0.0, 1.0], [1.0, 0.0], [0.6, 0.6], [0.7, 0.7]].map(Vec::from);
+        let preferences = [[1.0, 0.0], [0.5, 0.5], [0.0, 1.0]].map(Vec::from);
+        assert_eq!(choose(&preferences, &points), [0, 2, 1]);
+    }
+
+    #[test]
+    fn equal_points_and_single_ones_are_chosen() {
+        assert_eq!(choose(&[vec![0.5, 0.5]], &[vec![3.0, 3.0]]), [0]);
+        assert_eq!(choose(&[vec![0.0, 1.0]], &[vec![2.0, 1.0], vec![1.0, 1.0]]), [1]);
+    }
+}
