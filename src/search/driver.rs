@@ -24,7 +24,7 @@ use crate::hardware::{
     DeviceProfile, Expected, MeasureError, MeasureEvent, MeasureOptions, MeasurementFile, measure_devices, name_of,
 };
 use crate::pareto::objective::Objective;
-use crate::space::SearchSpace;
+use crate::space::{Architecture, SearchSpace};
 
 /// The seed of the cells that are measured, so that all devices are measured on the same ones.
 const MEASURED_CELLS_SEED: u64 = 0xce11;
@@ -330,8 +330,14 @@ pub fn measure(
     keep_on: &dyn Fn() -> bool,
 ) -> Result<MeasurementFile, SearchError> {
     let references = space.references()?;
-    let mut cells = space.random(configuration.measure_cells + references.len(), MEASURED_CELLS_SEED);
-    cells.retain(|cell| !references.contains(cell));
+    let enough = configuration.measure_cells + references.len();
+    let (random, sparse) = (space.random(enough, MEASURED_CELLS_SEED), space.sparse(enough, MEASURED_CELLS_SEED));
+    let mut cells: Vec<Architecture> = Vec::new();
+    for cell in random.into_iter().zip(sparse).flat_map(|(random, sparse)| [random, sparse]) {
+        if !references.contains(&cell) && !cells.contains(&cell) {
+            cells.push(cell);
+        }
+    }
     cells.truncate(configuration.measure_cells);
     let options = MeasureOptions {
         batches: configuration.measure_batches.iter().map(|batch| *batch as u32).collect(),

@@ -92,7 +92,7 @@ impl Session {
         let facts = setup::device_of(&configuration)?;
         let mut store = Store::new(configuration.seed);
         let supernet = NasBench201Supernet::new(&mut store, &space.network, configuration.entangled);
-        let features: Vec<Vec<f32>> = profiles.iter().map(|profile| features_of(profile)).collect();
+        let features: Vec<Vec<f32>> = profiles.iter().map(features_of).collect();
         let width = features.first().map_or(0, Vec::len);
         let total = space.space.width();
         let hypernetwork = setup::hypernetwork(&mut store, &configuration, width, total);
@@ -220,7 +220,7 @@ impl Session {
 
     /// The bytes that a step may take.
     fn memory_budget(&self) -> u64 {
-        self.configuration.memory.map_or_else(|| half_of_memory(), |bytes| bytes.0)
+        self.configuration.memory.map_or_else(half_of_memory, |bytes| bytes.0)
     }
 
     /// Brings every answer of the hypernetwork close to uniform.

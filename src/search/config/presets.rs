@@ -63,7 +63,7 @@ fn digits() -> Configuration {
         calibration_images: 128,
         crop_padding: None,
         flip: None,
-        steps: 600,
+        steps: 1000,
         warmup_steps: 100,
         preferences_per_device: 8,
         weight_architectures: 4,
@@ -91,7 +91,7 @@ fn digits() -> Configuration {
         predictor_batch: 64,
         predictor_learning_rate: 1e-3,
         points: 24,
-        draws_per_preference: 8,
+        draws_per_preference: 16,
         published_circle: false,
         random_architectures: 24,
     }
