@@ -7,6 +7,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::SearchError;
 use super::session::Session;
+use crate::pareto::dominance::dominates;
 use crate::space::{Architecture, SearchSpace};
 
 /// The most candidates of a device.
@@ -14,6 +15,8 @@ const MOST: usize = 200;
 /// How much the sum of all objectives counts beside the largest, so that a choice is never dominated at equal largest
 /// (the augmented Tchebycheff form of Steuer and Choo, 1983).
 const AUGMENTATION: f64 = 1e-3;
+/// Differences of the scaled objectives that estimates do not tell apart.
+const NOISE: f64 = 0.05;
 
 /// Different networks for a device, without what computes nothing in them: the likeliest one at each preference, and `draws` from its distribution there.
 ///
@@ -69,13 +72,18 @@ fn draw(space: &impl SearchSpace, logits: &[f32], rng: &mut ChaCha8Rng) -> Resul
 }
 
 /// For each preference the place of the point that serves it best: the least augmented Tchebycheff value, each objective
-/// brought to `[0, 1]` between its best and worst value over all points. Unlike the weighted sum it reaches every point of a
-/// front.
+/// brought to `[0, 1]` between its best and worst value over the points that no other dominates. Unlike the weighted sum it
+/// reaches every point of a front.
+///
+/// Points are estimates: where several serve a preference equally well but for [`NOISE`], one that serves no earlier
+/// preference is taken.
 pub fn choose(preferences: &[Vec<f64>], points: &[Vec<f64>]) -> Vec<usize> {
+    let best: Vec<&Vec<f64>> =
+        points.iter().filter(|point| !points.iter().any(|other| dominates(other, point))).collect();
     let width = points.first().map_or(0, Vec::len);
     let ranges: Vec<(f64, f64)> = (0..width)
         .map(|objective| {
-            let values = points.iter().map(|point| point[objective]);
+            let values = best.iter().map(|point| point[objective]);
             values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)))
         })
         .collect();
@@ -88,11 +96,21 @@ pub fn choose(preferences: &[Vec<f64>], points: &[Vec<f64>]) -> Vec<usize> {
         }
         largest + AUGMENTATION * sum
     };
+    let mut taken = vec![false; points.len()];
     preferences
         .iter()
         .map(|preference| {
-            let values = points.iter().map(|point| value(preference, point));
-            values.enumerate().min_by(|(_, a), (_, b)| a.total_cmp(b)).map_or(0, |(place, _)| place)
+            let values: Vec<f64> = points.iter().map(|point| value(preference, point)).collect();
+            let least = |free: bool| {
+                let places = (0..points.len()).filter(|place| !(free && taken[*place]));
+                places.min_by(|a, b| values[*a].total_cmp(&values[*b]))
+            };
+            let first = least(false).unwrap_or(0);
+            let place = least(true).filter(|place| values[*place] <= values[first] + NOISE).unwrap_or(first);
+            if let Some(taken) = taken.get_mut(place) {
+                *taken = true;
+            }
+            place
         })
         .collect()
 }
@@ -107,6 +125,13 @@ mod tests {
         let points = [[0.0, 1.0], [1.0, 0.0], [0.6, 0.6], [0.7, 0.7]].map(Vec::from);
         let preferences = [[1.0, 0.0], [0.5, 0.5], [0.0, 1.0]].map(Vec::from);
         assert_eq!(choose(&preferences, &points), [0, 2, 1]);
+    }
+
+    #[test]
+    fn preferences_share_a_point_only_where_no_other_is_nearly_as_good() {
+        let points = [[0.0, 1.0], [0.01, 1.0], [1.0, 0.0]].map(Vec::from);
+        let preferences = [[1.0, 0.0], [0.99, 0.01], [0.98, 0.02]].map(Vec::from);
+        assert_eq!(choose(&preferences, &points), [0, 1, 0]);
     }
 
     #[test]
