@@ -2,18 +2,23 @@
 //!
 //! On the CPU executor, or on the device that `--device NAME` or the variable `PARNAS_BENCH_DEVICE` names
 //! (`--device vulkan:0`). A benchmark runs a prepared plan of one launch and waits for the device. The throughput is the
-//! kernel's cost a second: operations of matrix products, bytes of all others.
+//! kernel's cost a second: operations of matrix products and convolutions, bytes of all others.
 
 mod bench;
+mod launch;
 
 use std::process::ExitCode;
 
 use parnas_kernels::ops::{
-    Adam, Bias, CrossEntropy, CrossEntropyGradient, FoldRows, Function, GatherGradient, Matmul, Reduce, ReduceKind,
-    Schedule, Softmax, SoftmaxGradient, StridedCopy, Unary, UnaryGradient,
+    Adam, Affine, BatchNormalise, BatchNormaliseGradient, BatchNormaliseSums, BatchStatistics, Bias, Conv2d,
+    Conv2dForward, Conv2dInputGradient, Conv2dWeightGradient, CrossEntropy, CrossEntropyGradient, FoldRows, Function,
+    GatherGradient, Matmul, MixedCombine, MixedEdge, MixedInputGradient, MixedNormaliseGradient, MixedStatistics,
+    MixedSums, MixedWeightGradient, Pool2d, Pool2dForward, Pool2dGradient, PoolKind, Reduce, ReduceKind, Schedule,
+    Softmax, SoftmaxGradient, StridedCopy, Unary, UnaryGradient, Unselected,
 };
 
 use bench::Bench;
+use launch::{measure, measure_weight_gradient};
 
 fn matmul(bench: &mut Bench) {
     let sizes = [
@@ -37,37 +42,37 @@ fn matmul(bench: &mut Bench) {
             relu: false,
         };
         if size == "square 1024" {
-            bench.kernel("transposed 1024", Matmul { transpose_b: true, ..kernel.clone() });
+            measure(bench, "transposed 1024", Matmul { transpose_b: true, ..kernel.clone() });
         }
-        bench.kernel(size, kernel);
+        measure(bench, size, kernel);
     }
 }
 
 fn elementwise(bench: &mut Bench) {
     let len = 1 << 20;
     for function in [Function::Relu, Function::Exp, Function::Sigmoid] {
-        bench.kernel(&format!("{function:?} 1M"), Unary { function, len });
+        measure(bench, &format!("{function:?} 1M"), Unary { function, len });
     }
-    bench.kernel("Sigmoid 1M", UnaryGradient { function: Function::Sigmoid, len });
+    measure(bench, "Sigmoid 1M", UnaryGradient { function: Function::Sigmoid, len });
 }
 
 fn reduce(bench: &mut Bench) {
     for (size, outer, axis, inner) in
         [("all of 1M", 1, 1 << 20, 1), ("rows 4096x256", 4096, 256, 1), ("columns 4096x256", 1, 4096, 256)]
     {
-        bench.kernel(size, Reduce { kind: ReduceKind::Sum, outer, axis, inner, scale: 1.0 });
+        measure(bench, size, Reduce { kind: ReduceKind::Sum, outer, axis, inner, scale: 1.0 });
     }
-    bench.kernel("13x256k", FoldRows { rows: 13, len: 1 << 18, scale: 1.0, initial: false });
+    measure(bench, "13x256k", FoldRows { rows: 13, len: 1 << 18, scale: 1.0, initial: false });
 }
 
 fn softmax(bench: &mut Bench) {
     for (size, rows, width) in [("26000x5", 26_000, 5), ("4096x256", 4096, 256), ("64x30000", 64, 30_000)] {
-        bench.kernel(size, Softmax { rows, width, logarithm: false });
-        bench.kernel(size, SoftmaxGradient { rows, width, logarithm: false });
+        measure(bench, size, Softmax { rows, width, logarithm: false });
+        measure(bench, size, SoftmaxGradient { rows, width, logarithm: false });
     }
     for (size, rows, classes) in [("3328x10", 3328, 10), ("512x1000", 512, 1000)] {
-        bench.kernel(size, CrossEntropy { rows, classes, label_rows: 256, smoothing: 0.1 });
-        bench.kernel(size, CrossEntropyGradient { rows, classes, label_rows: 256, smoothing: 0.1 });
+        measure(bench, size, CrossEntropy { rows, classes, label_rows: 256, smoothing: 0.1 });
+        measure(bench, size, CrossEntropyGradient { rows, classes, label_rows: 256, smoothing: 0.1 });
     }
 }
 
@@ -82,8 +87,8 @@ fn memory(bench: &mut Bench) {
         source_len: (side * side) as usize,
         destination_len: (side * side) as usize,
     };
-    bench.kernel("transposition 1024", transposition);
-    bench.kernel("4096 of 8000x256", GatherGradient { rows: 4096, width: 256, table_rows: 8000, apart: false });
+    measure(bench, "transposition 1024", transposition);
+    measure(bench, "4096 of 8000x256", GatherGradient { rows: 4096, width: 256, table_rows: 8000, apart: false });
 }
 
 fn optimise(bench: &mut Bench) {
@@ -96,7 +101,79 @@ fn optimise(bench: &mut Bench) {
         weight_decay: 0.0,
         decoupled: false,
     };
-    bench.kernel("1M", adam);
+    measure(bench, "1M", adam);
+}
+
+/// Sizes of the cells' tensors, `[A, N, C, H = W]`: the three stages of a step of the main job, and one of CIFAR-10.
+const PLANES: [(&str, [u32; 4]); 4] = [
+    ("6x64x8x8x8", [6, 64, 8, 8]),
+    ("6x64x16x4x4", [6, 64, 16, 4]),
+    ("6x64x32x2x2", [6, 64, 32, 2]),
+    ("1x64x16x32x32", [1, 64, 16, 32]),
+];
+
+fn convolution(bench: &mut Bench) {
+    for (size, [architectures, batch, channels, side]) in PLANES {
+        for kernel in [1, 3] {
+            let convolution = Conv2d {
+                architectures,
+                batch,
+                in_channels: channels,
+                out_channels: channels,
+                height: side,
+                width: side,
+                kernel,
+                stride: 1,
+                padding: kernel / 2,
+                dilation: 1,
+                groups: 1,
+                shared_weight: true,
+                relu_input: true,
+                gate: None,
+                centre_of: 0,
+            };
+            let size = format!("{kernel}x{kernel} on {size}");
+            measure(bench, &size, Conv2dForward(convolution));
+            measure(bench, &size, Conv2dInputGradient { convolution, accumulate: false });
+            measure_weight_gradient(bench, &size, Conv2dWeightGradient { convolution });
+        }
+    }
+}
+
+fn normalisation(bench: &mut Bench) {
+    for (size, [architectures, batch, channels, side]) in PLANES {
+        let (spatial, epsilon, affine, relu) = (side * side, 1e-5, Affine::Shared, true);
+        measure(bench, size, BatchStatistics { architectures, batch, channels, spatial });
+        measure(bench, size, BatchNormalise { architectures, batch, channels, spatial, epsilon, affine, relu });
+        measure(bench, size, BatchNormaliseSums { architectures, batch, channels, spatial, epsilon, affine, relu });
+        let fixed_statistics = false;
+        let gradient =
+            BatchNormaliseGradient { architectures, batch, channels, spatial, epsilon, affine, relu, fixed_statistics };
+        measure(bench, size, gradient);
+    }
+}
+
+fn mixed_edge(bench: &mut Bench) {
+    for (size, [architectures, batch, channels, side]) in PLANES {
+        let edge =
+            MixedEdge { architectures, batch, channels, height: side, width: side, epsilon: 1e-5, evaluate_all: false };
+        measure(bench, size, MixedStatistics(edge));
+        measure(bench, size, MixedCombine { edge, accumulate: true });
+        measure(bench, size, MixedSums(edge));
+        measure(bench, size, MixedNormaliseGradient(edge));
+        measure(bench, size, MixedInputGradient { edge, accumulate: true });
+        measure(bench, size, MixedWeightGradient { edge, unselected: Unselected::Published });
+    }
+}
+
+fn pooling(bench: &mut Bench) {
+    for (size, [architectures, batch, channels, side]) in PLANES {
+        let kind = PoolKind::Average { count_include_padding: false };
+        let planes = architectures * batch * channels;
+        let pool = Pool2d { kind, planes, height: side, width: side, kernel: 3, stride: 1, padding: 1 };
+        measure(bench, size, Pool2dForward(pool));
+        measure(bench, size, Pool2dGradient(pool));
+    }
 }
 
 fn main() -> ExitCode {
@@ -113,6 +190,10 @@ fn main() -> ExitCode {
     softmax(&mut bench);
     memory(&mut bench);
     optimise(&mut bench);
+    convolution(&mut bench);
+    normalisation(&mut bench);
+    mixed_edge(&mut bench);
+    pooling(&mut bench);
     bench.finish();
     ExitCode::SUCCESS
 }

@@ -1,10 +1,9 @@
-//! One benchmark: a plan of one launch, on the device that the arguments name.
+//! Benchmarks on the device that the arguments name.
 
 use std::time::Duration;
 
 use criterion::{Criterion, Throughput};
-use parnas_kernels::plan::{Buffers, Operand, PlanBuilder};
-use parnas_kernels::{DeviceFacts, Executor, Kernel, Prepared, device};
+use parnas_kernels::{DeviceFacts, device};
 
 /// What becomes of a benchmark.
 enum Mode {
@@ -14,7 +13,7 @@ enum Mode {
     Once(String),
 }
 
-/// The device, and how its kernels are measured.
+/// The device, and how it is measured.
 pub struct Bench {
     facts: DeviceFacts,
     mode: Mode,
@@ -58,30 +57,33 @@ impl Bench {
         Ok(Self { facts, mode })
     }
 
-    /// Measures `kernel` under the name `<device>/<kernel>/<size>`, which keeps the baselines of devices apart.
-    pub fn kernel(&mut self, size: &str, kernel: impl Kernel + Clone) {
-        let (operation, cost) = (kernel.name(), kernel.cost());
-        let group = format!("{}/{operation}", self.facts.selector);
+    /// Measures `run` on what `prepare` makes under the name `<device>/<group>/<name>`, which keeps the baselines of devices
+    /// apart. Only what the filter lets through is prepared, once for all samples.
+    pub fn measure<T>(
+        &mut self,
+        group: &str,
+        name: &str,
+        throughput: Throughput,
+        prepare: impl Fn(&DeviceFacts) -> T,
+        run: impl Fn(&mut T),
+    ) {
+        let group = format!("{}/{group}", self.facts.selector);
         match &mut self.mode {
             Mode::Criterion(criterion) => {
                 let mut group = criterion.benchmark_group(group);
-                group.throughput(match operation {
-                    "matmul" => Throughput::Elements(cost.operations),
-                    _ => Throughput::Bytes(cost.bytes),
-                });
-                // Only what the filter lets through is prepared, once for all samples.
-                let mut launch = None;
-                group.bench_function(size, |bencher| {
-                    let launch = launch.get_or_insert_with(|| Launch::new(&self.facts, kernel.clone()));
-                    bencher.iter(|| launch.run());
+                group.throughput(throughput);
+                let mut ready = None;
+                group.bench_function(name, |bencher| {
+                    let ready = ready.get_or_insert_with(|| prepare(&self.facts));
+                    bencher.iter(|| run(ready));
                 });
                 group.finish();
             }
             Mode::Once(filter) => {
-                let name = format!("{group}/{size}");
+                let name = format!("{group}/{name}");
                 if name.contains(filter.as_str()) {
                     println!("Testing {name}");
-                    Launch::new(&self.facts, kernel).run();
+                    run(&mut prepare(&self.facts));
                     println!("Success");
                 }
             }
@@ -94,46 +96,4 @@ impl Bench {
             criterion.final_summary();
         }
     }
-}
-
-/// A launch that is ready to run.
-struct Launch {
-    executor: Executor,
-    plan: Prepared,
-}
-
-impl Launch {
-    fn new(facts: &DeviceFacts, kernel: impl Kernel) -> Self {
-        let mut buffers = Buffers::new();
-        let slots = kernel.slots();
-        let ids: Vec<_> = slots.iter().map(|slot| buffers.add(slot.name, slot.len)).collect();
-        let mut plan = PlanBuilder::new(kernel.name(), &buffers);
-        let operands: Vec<Operand> = ids.iter().map(|id| Operand::Persistent(*id)).collect();
-        plan.launch(kernel.name(), kernel, &operands).expect("the launch is valid");
-        let plan = plan.finish();
-        let mut executor = Executor::new(facts, None, &buffers).expect("the device opens");
-        for (slot, id) in slots.iter().zip(ids) {
-            let written = match slot.name {
-                "clock" => Ok(()),
-                "labels" | "indices" => {
-                    let numbers: Vec<u32> = (0..slot.len as u32).map(|i| i.wrapping_mul(2_654_435_761) % 10).collect();
-                    executor.write_u32(id, &numbers)
-                }
-                _ => executor.write(id, &fractions(slot.len)),
-            };
-            written.expect("the buffer is written");
-        }
-        let plan = executor.prepare(&plan).expect("the plan is prepared");
-        Self { executor, plan }
-    }
-
-    fn run(&mut self) {
-        self.executor.run(&self.plan).expect("the plan runs");
-        self.executor.wait().expect("the device answers");
-    }
-}
-
-/// Numbers in [0, 1): a second moment, for one, is never negative.
-fn fractions(len: usize) -> Vec<f32> {
-    (0..len as u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 8) as f32 / (1 << 24) as f32).collect()
 }
