@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use parnas::search::config::{Bytes, Configuration};
 
-use crate::common::{adapter, alone, configuration, feed, session};
+use crate::adapter::adapter;
+use crate::common::{alone, configuration, feed, session};
 
 type Snapshot = BTreeMap<String, (Vec<usize>, Vec<f32>)>;
 

@@ -7,11 +7,6 @@ use parnas::search::config::Configuration;
 use parnas::search::session::Session;
 use parnas::space::{NasBench201, NasBench201Config, SearchSpace};
 
-#[path = "../support/adapter.rs"]
-mod adapter;
-
-pub use adapter::adapter;
-
 /// A configuration of some seconds, on `device`.
 pub fn configuration(device: &str) -> Configuration {
     Configuration {

@@ -1,5 +1,7 @@
 //! The step of the search: what is in its plan, that replaying it creates nothing, that chunks, threads and executors agree.
 
+#[path = "../support/adapter.rs"]
+mod adapter;
 mod agreement;
 mod common;
 mod plan;

@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use parnas_kernels::{Executor, Prepared};
 
-use crate::common::{adapter, alone, configuration, feed, session};
+use crate::adapter::adapter;
+use crate::common::{alone, configuration, feed, session};
 
 /// Counts allocations of the whole process.
 struct Counting;
