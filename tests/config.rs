@@ -53,7 +53,7 @@ fn flags_win_over_the_file_and_the_file_over_the_preset() {
     assert_eq!((configuration.steps, configuration.batch_size, configuration.seed), (40, 8, 6));
     assert_eq!(configuration.learning_rate, 1.0);
     let configuration = load(text, &[("preset", "digits")]).unwrap();
-    assert_eq!((configuration.steps, configuration.batch_size), (600, 8));
+    assert_eq!((configuration.steps, configuration.batch_size), (Configuration::default().steps, 8));
     assert_eq!(Configuration::load(None, &[]).unwrap(), Configuration::default());
     let configuration = load("data = \"images\"", &[]).unwrap();
     assert!(configuration.data.unwrap().is_absolute());

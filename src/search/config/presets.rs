@@ -116,6 +116,7 @@ fn smoke() -> Configuration {
         measure_batches: vec![1],
         measure_seconds: 5.0,
         points: 6,
+        draws_per_preference: 1,
         random_architectures: 6,
         ..digits()
     }
