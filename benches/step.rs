@@ -6,7 +6,6 @@
 
 #[path = "../kernels/benches/bench/mod.rs"]
 mod bench;
-#[allow(dead_code, reason = "the tests of the step need more of it")]
 #[path = "../tests/step/common.rs"]
 mod common;
 

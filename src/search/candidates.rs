@@ -18,7 +18,8 @@ const AUGMENTATION: f64 = 1e-3;
 /// Differences of the scaled objectives that estimates do not tell apart.
 const NOISE: f64 = 0.05;
 
-/// Different networks for a device, without what computes nothing in them: the likeliest one at each preference, and `draws` from its distribution there.
+/// Different networks for a device, without what computes nothing in them: the likeliest one at each preference, and `draws`
+/// from its distribution there.
 ///
 /// The draws depend on the run's seed alone.
 ///

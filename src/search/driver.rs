@@ -21,7 +21,7 @@ use crate::data::{Dataset, Prefetcher};
 use crate::date::UtcTime;
 use crate::files;
 use crate::hardware::{
-    DeviceProfile, Expected, MeasureError, MeasureEvent, MeasureOptions, MeasurementFile, measure_devices, name_of,
+    DeviceProfile, Expected, MeasureError, MeasureEvent, MeasureOptions, MeasurementFile, measure_devices,
 };
 use crate::pareto::objective::Objective;
 use crate::space::{Architecture, SearchSpace};
@@ -428,9 +428,4 @@ pub fn open(root: &Path, device: Option<String>) -> Result<Session, SearchError>
     let profiles = chosen_profiles(&configuration, measurements.profiles)?;
     let checkpoint = Checkpoint::load(&files.checkpoint())?;
     Session::build(configuration, profiles, Some(&checkpoint.tensors), &mut |_, _, _| true)
-}
-
-/// The name of a device's profile at a batch size, for messages.
-pub fn profile_of(facts: &DeviceFacts, batch: u32) -> String {
-    name_of(facts, batch)
 }

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use parnas::search::config::{Bytes, Configuration};
 
 use crate::adapter::adapter;
-use crate::common::{alone, configuration, feed, session};
+use crate::alone::alone;
+use crate::common::{feed, session};
+use crate::small::configuration;
 
 type Snapshot = BTreeMap<String, (Vec<usize>, Vec<f32>)>;
 

@@ -1,29 +1,9 @@
 //! A small search without measurements: profiles whose latencies are linear in the operations of a cell.
 
-use std::sync::{Mutex, MutexGuard};
-
 use parnas::hardware::{DeviceProfile, ObjectiveBlock, Sample, references};
 use parnas::search::config::Configuration;
 use parnas::search::session::Session;
 use parnas::space::{NasBench201, NasBench201Config, SearchSpace};
-
-/// A configuration of some seconds, on `device`.
-pub fn configuration(device: &str) -> Configuration {
-    Configuration {
-        device: Some(device.to_owned()),
-        batch_size: 8,
-        channels: 4,
-        calibration_images: 32,
-        preferences_per_device: 2,
-        weight_architectures: 5,
-        warmup_steps: 0,
-        steps: 1000,
-        pretraining_steps: 0,
-        predictor_steps: 30,
-        hidden: 16,
-        ..Configuration::preset("smoke").expect("the preset exists")
-    }
-}
 
 /// Profiles that weigh the operations of a cell differently.
 pub fn profiles(count: usize) -> Vec<DeviceProfile> {
@@ -79,10 +59,4 @@ pub fn feed(session: &mut Session, step: u64) {
         session.runtime.write(&x, &images).expect("images are written");
         session.runtime.write_u32(&y, &labels).expect("labels are written");
     }
-}
-
-/// Held by tests that count what the whole process does.
-pub fn alone() -> MutexGuard<'static, ()> {
-    static ALONE: Mutex<()> = Mutex::new(());
-    ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }

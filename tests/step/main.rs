@@ -3,6 +3,8 @@
 #[path = "../support/adapter.rs"]
 mod adapter;
 mod agreement;
+mod alone;
 mod common;
 mod plan;
 mod replay;
+mod small;

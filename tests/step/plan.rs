@@ -2,7 +2,8 @@
 
 use parnas::search::config::Configuration;
 
-use crate::common::{configuration, session};
+use crate::common::session;
+use crate::small::configuration;
 
 fn labels(configuration: Configuration) -> Vec<(String, String)> {
     let session = session(configuration, 2);

@@ -7,7 +7,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use parnas_kernels::{Executor, Prepared};
 
 use crate::adapter::adapter;
-use crate::common::{alone, configuration, feed, session};
+use crate::alone::alone;
+use crate::common::{feed, session};
+use crate::small::configuration;
 
 /// Counts allocations of the whole process.
 struct Counting;
