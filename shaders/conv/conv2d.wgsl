@@ -37,54 +37,23 @@ struct Parameters {
     gate_choice: u32,
 }
 
-@group(0) @binding(0) var<uniform> parameters: Parameters;
-@group(0) @binding(1) var<storage, read> source: array<f32>;
-@group(0) @binding(2) var<storage, read> weights: array<f32>;
+@group(0) @binding(_) var<uniform> parameters: Parameters;
+@group(0) @binding(_) var<storage, read> source: array<f32>;
+@group(0) @binding(_) var<storage, read> weights: array<f32>;
 #if INPUT_GRADIENT
 #if RELU
-@group(0) @binding(3) var<storage, read> x: array<f32>;
+@group(0) @binding(_) var<storage, read> x: array<f32>;
+#endif
+#endif
 #if GATE
-@group(0) @binding(4) var<storage, read> gate: array<f32>;
+@group(0) @binding(_) var<storage, read> gate: array<f32>;
+#endif
+#if INPUT_GRADIENT
 #if ACCUMULATE
-@group(0) @binding(5) var<storage, read> known: array<f32>;
-@group(0) @binding(6) var<storage, read_write> result: array<f32>;
-#else
-@group(0) @binding(5) var<storage, read_write> result: array<f32>;
-#endif
-#else
-#if ACCUMULATE
-@group(0) @binding(4) var<storage, read> known: array<f32>;
-@group(0) @binding(5) var<storage, read_write> result: array<f32>;
-#else
-@group(0) @binding(4) var<storage, read_write> result: array<f32>;
+@group(0) @binding(_) var<storage, read> known: array<f32>;
 #endif
 #endif
-#else
-#if GATE
-@group(0) @binding(3) var<storage, read> gate: array<f32>;
-#if ACCUMULATE
-@group(0) @binding(4) var<storage, read> known: array<f32>;
-@group(0) @binding(5) var<storage, read_write> result: array<f32>;
-#else
-@group(0) @binding(4) var<storage, read_write> result: array<f32>;
-#endif
-#else
-#if ACCUMULATE
-@group(0) @binding(3) var<storage, read> known: array<f32>;
-@group(0) @binding(4) var<storage, read_write> result: array<f32>;
-#else
-@group(0) @binding(3) var<storage, read_write> result: array<f32>;
-#endif
-#endif
-#endif
-#else
-#if GATE
-@group(0) @binding(3) var<storage, read> gate: array<f32>;
-@group(0) @binding(4) var<storage, read_write> result: array<f32>;
-#else
-@group(0) @binding(3) var<storage, read_write> result: array<f32>;
-#endif
-#endif
+@group(0) @binding(_) var<storage, read_write> result: array<f32>;
 
 fn is_open(architecture: u32) -> bool {
 #if GATE

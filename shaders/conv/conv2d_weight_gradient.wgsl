@@ -36,15 +36,13 @@ struct Parameters {
     gate_choice: u32,
 }
 
-@group(0) @binding(0) var<uniform> parameters: Parameters;
-@group(0) @binding(1) var<storage, read> x: array<f32>;
-@group(0) @binding(2) var<storage, read> dy: array<f32>;
+@group(0) @binding(_) var<uniform> parameters: Parameters;
+@group(0) @binding(_) var<storage, read> x: array<f32>;
+@group(0) @binding(_) var<storage, read> dy: array<f32>;
 #if GATE
-@group(0) @binding(3) var<storage, read> gate: array<f32>;
-@group(0) @binding(4) var<storage, read_write> dw: array<f32>;
-#else
-@group(0) @binding(3) var<storage, read_write> dw: array<f32>;
+@group(0) @binding(_) var<storage, read> gate: array<f32>;
 #endif
+@group(0) @binding(_) var<storage, read_write> dw: array<f32>;
 
 fn is_open(architecture: u32) -> bool {
 #if GATE

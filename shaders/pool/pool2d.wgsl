@@ -23,19 +23,16 @@ struct Parameters {
     include_padding: u32,
 }
 
-@group(0) @binding(0) var<uniform> parameters: Parameters;
+@group(0) @binding(_) var<uniform> parameters: Parameters;
 #if GRADIENT
 #if MAXIMUM
-@group(0) @binding(1) var<storage, read> x: array<f32>;
-@group(0) @binding(2) var<storage, read> dy: array<f32>;
-@group(0) @binding(3) var<storage, read_write> dx: array<f32>;
-#else
-@group(0) @binding(1) var<storage, read> dy: array<f32>;
-@group(0) @binding(2) var<storage, read_write> dx: array<f32>;
+@group(0) @binding(_) var<storage, read> x: array<f32>;
 #endif
+@group(0) @binding(_) var<storage, read> dy: array<f32>;
+@group(0) @binding(_) var<storage, read_write> dx: array<f32>;
 #else
-@group(0) @binding(1) var<storage, read> x: array<f32>;
-@group(0) @binding(2) var<storage, read_write> y: array<f32>;
+@group(0) @binding(_) var<storage, read> x: array<f32>;
+@group(0) @binding(_) var<storage, read_write> y: array<f32>;
 #endif
 
 // The first and the end of the window of output `o` along an axis of `extent`.

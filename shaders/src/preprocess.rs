@@ -1,4 +1,4 @@
-//! The preprocessor: constants, `#import` and `#if`. Nothing else.
+//! The preprocessor: constants, `#import`, `#if` and the numbers of bindings. Nothing else.
 
 use std::fmt::Write as _;
 
@@ -35,7 +35,8 @@ pub enum ShaderError {
 /// Specialises the shader `file` with `constants` (name, value), in any order.
 ///
 /// Each becomes `const NAME: u32 = VALUEu;` and can be tested by `#if NAME`, `#if !NAME`, `#if NAME == VALUE`, with
-/// `#else` and `#endif`. `#import "shared/grid"` inserts another file once.
+/// `#else` and `#endif`. `#import "shared/grid"` inserts another file once. `@binding(_)` takes the next number from 0 on, in
+/// the order of the specialised text, so that a binding under a condition need not number those behind it twice.
 ///
 /// # Errors
 /// [`ShaderError`], where the file is unknown, the constants are not those it declares, or a directive is wrong.
@@ -54,7 +55,18 @@ pub fn specialise(file: &str, constants: &[(&str, u32)]) -> Result<String, Shade
     }
     let mut imported = vec![file.to_owned()];
     expand(file, text, constants, &mut imported, &mut output)?;
-    Ok(output)
+    Ok(number_bindings(&output))
+}
+
+fn number_bindings(text: &str) -> String {
+    let mut numbered = String::with_capacity(text.len());
+    for (number, part) in text.split("@binding(_)").enumerate() {
+        if number > 0 {
+            write!(numbered, "@binding({})", number - 1).expect("writing to a string");
+        }
+        numbered.push_str(part);
+    }
+    numbered
 }
 
 fn expand(
@@ -143,6 +155,12 @@ mod tests {
         assert_eq!(run(text, &[("A", 1), ("B", 2)]).unwrap(), "a\nb\nend\n");
         assert_eq!(run(text, &[("A", 1), ("B", 3)]).unwrap(), "a\nnot b\nend\n");
         assert_eq!(run(text, &[("A", 0), ("B", 2)]).unwrap(), "not a\nend\n");
+    }
+
+    #[test]
+    fn bindings_are_numbered_in_their_order() {
+        assert_eq!(number_bindings("a"), "a");
+        assert_eq!(number_bindings("@binding(_) a; @binding(_) b;"), "@binding(0) a; @binding(1) b;");
     }
 
     #[test]
