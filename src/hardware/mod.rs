@@ -17,4 +17,4 @@ pub use file::{Expected, MeasurementError, MeasurementFile, SCHEMA};
 pub use host::HostFacts;
 pub use measure::{MeasureError, MeasureEvent, MeasureOptions, Meter, measure_devices, name_of};
 pub use profile::{DeviceProfile, ObjectiveBlock, REFERENCE_COUNT, Sample, is_valid_name, profile_name};
-pub use table::{TableError, TableProfile, read_table};
+pub use table::{TABLE_RUNTIME, TableError, TableProfile, read_table};

@@ -10,6 +10,9 @@ use std::path::{Path, PathBuf};
 use super::profile::{DeviceProfile, ObjectiveBlock, REFERENCE_COUNT, Sample, is_valid_name};
 use crate::files::{self, FileError};
 
+/// The runtime of a profile whose values come from a table rather than from a measurement here.
+pub const TABLE_RUNTIME: &str = "table";
+
 /// A profile out of a table.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TableProfile {
@@ -168,7 +171,7 @@ pub fn read_table(
             profile: DeviceProfile {
                 name: name.into(),
                 hardware: name.into(),
-                runtime: "table".into(),
+                runtime: TABLE_RUNTIME.into(),
                 runtime_version: String::new(),
                 driver: String::new(),
                 batch: batch_of(name),

@@ -14,8 +14,8 @@ use super::results::PredictorCheck;
 use super::setup::{self, RunData, RunSpace};
 use super::step::{Dimensions, Networks, StepState};
 use crate::graph::{AdamState, Graph, Initial, Role, Runtime, Store};
-use crate::hardware::DeviceProfile;
 use crate::hardware::statistics::{kendall_tau, mean_absolute_percentage_error};
+use crate::hardware::{DeviceProfile, TABLE_RUNTIME};
 use crate::hyper::{
     GraphPredictor, Hypernetwork, Metapredictor, PredictorData, PredictorFit, PredictorOptions, PredictorRow,
     fit_predictor,
@@ -25,8 +25,6 @@ use crate::pareto::objective::Objective;
 use crate::space::nas_bench_201::{NasBench201Supernet, cell_graph};
 use crate::space::{Architecture, SearchSpace};
 
-/// The runtime of a profile that a table made.
-const TABLE: &str = "table";
 /// Cells that compute the same as a measured one, for the predictor to learn from.
 const EQUAL_CELLS: usize = 3;
 /// Every k-th measured cell is kept from the predictor, to tell how well it does.
@@ -372,7 +370,7 @@ fn rows_of(
                 let target = block.target(sample.p50) as f32;
                 data.rows.push(PredictorRow { encoding, device, target });
                 // Here a network runs without the edges that carry nothing: any operations on them take the same time.
-                if profile.runtime != TABLE {
+                if profile.runtime != TABLE_RUNTIME {
                     for _ in 0..EQUAL_CELLS {
                         let encoding = space.space.encode(&space.redrawn(&architecture, &mut rng)?);
                         data.rows.push(PredictorRow { encoding, device, target });
