@@ -23,7 +23,7 @@ fn limits_are_read_in_all_units() {
     close(read("parameters<=1.2M").at_most, 1.2e6);
     close(read("parameters<=1e5").at_most, 1e5);
     close(read("memory<=2MiB").at_most, 2097152.0);
-    for text in ["latency<=2ms", "pixel3.latency<=20ms", "parameters<=1.2M", "loss<=0.35"] {
+    for text in ["latency<=2ms", "pixel3.latency<=20ms", "parameters<=1.2M", "loss<=0.35", "latency<=0.000001ms"] {
         assert_eq!(read(text).to_string(), text);
     }
     let refused = |text: &str| text.parse::<Limit>().unwrap_err();

@@ -217,9 +217,11 @@ fn known_units(objective: Objective) -> String {
     names.join(", ")
 }
 
-/// A number with at most four digits behind the point, none of them a trailing zero.
+/// A number with at most four digits behind the point, or four that count where it is smaller, without trailing zeros.
 fn short(value: f64) -> String {
-    let text = format!("{value:.4}");
+    let leading_zeros = if value == 0.0 { 0.0 } else { (-value.abs().log10()).ceil().clamp(0.0, 300.0) };
+    let digits = 4.max(leading_zeros as usize + 3);
+    let text = format!("{value:.digits$}");
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
