@@ -12,6 +12,7 @@ mod pareto;
 mod pool2d;
 mod random;
 mod reduce;
+mod roofline;
 mod sample;
 mod shape;
 mod softmax;

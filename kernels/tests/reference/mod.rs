@@ -8,6 +8,7 @@ pub mod gram;
 pub mod matmul;
 pub mod mixed_edge;
 pub mod optimisers;
+pub mod peak_multiply_add;
 pub mod pool2d;
 pub mod random;
 pub mod reduce;
