@@ -2,6 +2,7 @@
 //! `parnas-shaders`.
 
 mod adam;
+mod attention;
 mod batch_norm;
 mod batch_normalise;
 mod batch_normalise_gradient;
@@ -57,6 +58,10 @@ mod unary;
 mod unary_gradient;
 
 pub use adam::Adam;
+pub use attention::{
+    Attention, AttentionForward, AttentionKeyValueGradient, AttentionMix, AttentionQueryGradient, AttentionRows,
+    AttentionWeightGradient, HeadGate,
+};
 pub use batch_norm::Affine;
 pub use batch_normalise::BatchNormalise;
 pub use batch_normalise_gradient::BatchNormaliseGradient;

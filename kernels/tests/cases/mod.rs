@@ -1,5 +1,6 @@
 //! The cases, one file a family of kernels.
 
+mod attention;
 mod batch_norm;
 mod conv2d;
 mod elementwise;

@@ -1,5 +1,6 @@
 //! The reference of each kernel: plain loops, f64. One file an operation, under the kernel's name.
 
+pub mod attention;
 pub mod batch_norm;
 pub mod binary;
 pub mod conv2d;
