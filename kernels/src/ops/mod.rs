@@ -9,14 +9,17 @@ mod batch_normalise_gradient;
 mod batch_normalise_sums;
 mod batch_statistics;
 mod binary;
+mod channel_mask;
 mod check;
 mod clip_factor;
 mod conv2d;
 mod correct;
+mod coverage;
 mod cross_entropy;
 mod cross_entropy_gradient;
 mod dot;
 mod draws;
+mod elastic_linear;
 mod fill;
 mod fold_rows;
 mod functions;
@@ -25,6 +28,7 @@ mod gather;
 mod gather_gradient;
 mod given_choices;
 mod gram;
+mod kernel_transform;
 mod matmul;
 mod min_norm;
 mod mixed_combine;
@@ -68,12 +72,18 @@ pub use batch_normalise_gradient::BatchNormaliseGradient;
 pub use batch_normalise_sums::BatchNormaliseSums;
 pub use batch_statistics::BatchStatistics;
 pub use binary::{Binary, BinaryOperation};
+pub use channel_mask::{ChannelMask, ChannelMaskGradient};
 pub use clip_factor::ClipFactor;
 pub use conv2d::{Conv2d, Conv2dForward, Conv2dInputGradient, Conv2dWeightGradient};
 pub use correct::Correct;
+pub use coverage::{Coverage, CoverageGradient};
 pub use cross_entropy::CrossEntropy;
 pub use cross_entropy_gradient::CrossEntropyGradient;
 pub use dot::Dot;
+pub use elastic_linear::{
+    Activation, ElasticLinear, ElasticLinearForward, ElasticLinearInputGradient, ElasticLinearWeightGradient,
+    ElasticOutput,
+};
 pub use fill::Fill;
 pub use fold_rows::FoldRows;
 pub use gate::Gate;
@@ -81,6 +91,9 @@ pub use gather::Gather;
 pub use gather_gradient::GatherGradient;
 pub use given_choices::GivenChoices;
 pub use gram::Gram;
+pub use kernel_transform::{
+    KernelTransform, KernelTransformChoiceGradient, KernelTransformMatrixGradient, KernelTransformWeightGradient,
+};
 pub use matmul::{Bias, Matmul};
 pub use min_norm::MinNorm;
 pub use mixed_combine::MixedCombine;

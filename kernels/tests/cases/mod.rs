@@ -3,9 +3,11 @@
 mod attention;
 mod batch_norm;
 mod conv2d;
+mod elastic;
 mod elementwise;
 mod gather;
 mod host;
+mod kernel_transform;
 mod matmul;
 mod mixed_edge;
 mod optimise;

@@ -3,9 +3,13 @@
 pub mod attention;
 pub mod batch_norm;
 pub mod binary;
+pub mod channel_mask;
 pub mod conv2d;
+pub mod coverage;
+pub mod elastic_linear;
 pub mod gather;
 pub mod gram;
+pub mod kernel_transform;
 pub mod matmul;
 pub mod mixed_edge;
 pub mod optimisers;
