@@ -10,11 +10,14 @@ mod launch;
 use std::process::ExitCode;
 
 use parnas_kernels::ops::{
-    Adam, Affine, BatchNormalise, BatchNormaliseGradient, BatchNormaliseSums, BatchStatistics, Bias, Conv2d,
-    Conv2dForward, Conv2dInputGradient, Conv2dWeightGradient, CrossEntropy, CrossEntropyGradient, FoldRows, Function,
-    GatherGradient, Matmul, MixedCombine, MixedEdge, MixedInputGradient, MixedNormaliseGradient, MixedStatistics,
-    MixedSums, MixedWeightGradient, Pool2d, Pool2dForward, Pool2dGradient, PoolKind, Reduce, ReduceKind, Schedule,
-    Softmax, SoftmaxGradient, StridedCopy, Unary, UnaryGradient, Unselected,
+    Activation, Adam, Affine, BatchNormalise, BatchNormaliseGradient, BatchNormaliseSums, BatchStatistics, Bias,
+    ChannelMask, ChannelMaskGradient, Conv2d, Conv2dForward, Conv2dInputGradient, Conv2dWeightGradient, Coverage,
+    CoverageGradient, CrossEntropy, CrossEntropyGradient, Elastic, ElasticLinear, ElasticLinearForward,
+    ElasticLinearInputGradient, ElasticLinearWeightGradient, ElasticOutput, FoldRows, Function, GatherGradient,
+    KernelTransform, KernelTransformChoiceGradient, KernelTransformMatrixGradient, KernelTransformWeightGradient,
+    Matmul, MixedCombine, MixedEdge, MixedInputGradient, MixedNormaliseGradient, MixedStatistics, MixedSums,
+    MixedWeightGradient, Pool2d, Pool2dForward, Pool2dGradient, PoolKind, Reduce, ReduceKind, Schedule, Softmax,
+    SoftmaxGradient, StridedCopy, Unary, UnaryGradient, Unselected,
 };
 
 use bench::Bench;
@@ -131,6 +134,7 @@ fn convolution(bench: &mut Bench) {
                 relu_input: true,
                 gate: None,
                 centre_of: 0,
+                elastic: Elastic::FULL,
             };
             let size = format!("{kernel}x{kernel} on {size}");
             measure(bench, &size, Conv2dForward(convolution));
@@ -166,6 +170,63 @@ fn mixed_edge(bench: &mut Bench) {
     }
 }
 
+/// Layers of shared weights at their largest: a feed-forward layer of a transformer, and a block of MobileNetV3.
+fn elastic(bench: &mut Bench) {
+    let (architectures, rows) = (6, 512);
+    for (inputs, outputs) in [(384, 1536), (1536, 384)] {
+        let layer = ElasticLinear {
+            architectures,
+            rows,
+            inputs,
+            outputs,
+            bias: true,
+            elastic_input: true,
+            output: ElasticOutput::Mask,
+            activation: Activation::Relu,
+        };
+        let size = format!("6x512 of {inputs} to {outputs}");
+        measure(bench, &size, ElasticLinearForward(layer));
+        measure(bench, &size, ElasticLinearInputGradient(layer));
+        measure(bench, &size, ElasticLinearWeightGradient(layer));
+        let mask = ChannelMask { architectures, outer: 1, channels: outputs, inner: inputs };
+        measure(bench, &size, ChannelMaskGradient { mask, shared: true, accumulate: false, quotient: false });
+    }
+    let coverage = Coverage { architectures, widths: vec![512, 1024, 1536], gate: None, evaluate_all: false };
+    measure(bench, "6 of 1536", coverage.clone());
+    measure(bench, "6 of 1536", CoverageGradient(coverage));
+
+    let (batch, channels, side, size) = (16, 144, 14, "6x16x144x14x14");
+    let mask = ChannelMask { architectures, outer: batch, channels, inner: side * side };
+    measure(bench, size, mask);
+    measure(bench, size, ChannelMaskGradient { mask, shared: false, accumulate: false, quotient: false });
+    let transform = KernelTransform { architectures, channels, evaluate_all: false };
+    measure(bench, "6x144", transform);
+    measure(bench, "6x144", KernelTransformWeightGradient(transform));
+    measure(bench, "6x144", KernelTransformMatrixGradient(transform));
+    measure(bench, "6x144", KernelTransformChoiceGradient(transform));
+    let depthwise = Conv2d {
+        architectures,
+        batch,
+        in_channels: channels,
+        out_channels: channels,
+        height: side,
+        width: side,
+        kernel: 7,
+        stride: 1,
+        padding: 3,
+        dilation: 1,
+        groups: channels,
+        shared_weight: false,
+        relu_input: false,
+        gate: None,
+        centre_of: 0,
+        elastic: Elastic { input: false, output: true, reach: true },
+    };
+    let size = format!("depthwise 7x7 on {size}");
+    measure(bench, &size, Conv2dForward(depthwise));
+    measure(bench, &size, Conv2dInputGradient { convolution: depthwise, accumulate: false });
+}
+
 fn pooling(bench: &mut Bench) {
     for (size, [architectures, batch, channels, side]) in PLANES {
         let kind = PoolKind::Average { count_include_padding: false };
@@ -193,6 +254,7 @@ fn main() -> ExitCode {
     convolution(&mut bench);
     normalisation(&mut bench);
     mixed_edge(&mut bench);
+    elastic(&mut bench);
     pooling(&mut bench);
     bench.finish();
     ExitCode::SUCCESS

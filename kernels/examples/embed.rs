@@ -11,7 +11,8 @@ use std::time::Duration;
 
 use parnas_kernels::exec::{CpuExecutor, GpuExecutor};
 use parnas_kernels::ops::{
-    Affine, BatchNormalise, BatchStatistics, Bias, Conv2d, Conv2dForward, Matmul, Pool2d, Pool2dForward, PoolKind,
+    Affine, BatchNormalise, BatchStatistics, Bias, Conv2d, Conv2dForward, Elastic, Matmul, Pool2d, Pool2dForward,
+    PoolKind,
 };
 use parnas_kernels::plan::{BufferId, Buffers, Operand, Plan, PlanBuilder};
 use parnas_kernels::{DeviceFacts, Executor};
@@ -73,6 +74,7 @@ impl Network {
             relu_input: false,
             gate: None,
             centre_of: 0,
+            elastic: Elastic::FULL,
         };
         let kind = PoolKind::Average { count_include_padding: false };
         let pool =

@@ -10,7 +10,8 @@ use crate::bench::Bench;
 /// Measures `kernel` under the name `<device>/<kernel>/<size>`.
 pub fn measure(bench: &mut Bench, size: &str, kernel: impl Kernel + Clone) {
     let (operation, cost) = (kernel.name(), kernel.cost());
-    let throughput = match operation.starts_with("matmul") || operation.starts_with("conv2d") {
+    let dense = ["matmul", "conv2d", "elastic_linear"];
+    let throughput = match dense.iter().any(|dense| operation.starts_with(dense)) {
         true => Throughput::Elements(cost.operations),
         false => Throughput::Bytes(cost.bytes),
     };
@@ -64,6 +65,8 @@ impl Launches {
                     let numbers: Vec<u32> = (0..*len as u32).map(|i| i.wrapping_mul(2_654_435_761) % 10).collect();
                     executor.write_u32(id, &numbers)
                 }
+                // All channels and taps of every architecture.
+                "input_extents" | "output_extents" | "reach" => executor.write_u32(id, &vec![u32::MAX; *len]),
                 _ => executor.write(id, &fractions(*len)),
             };
             written.expect("the buffer is written");

@@ -74,7 +74,7 @@ pub use batch_statistics::BatchStatistics;
 pub use binary::{Binary, BinaryOperation};
 pub use channel_mask::{ChannelMask, ChannelMaskGradient};
 pub use clip_factor::ClipFactor;
-pub use conv2d::{Conv2d, Conv2dForward, Conv2dInputGradient, Conv2dWeightGradient};
+pub use conv2d::{Conv2d, Conv2dForward, Conv2dInputGradient, Conv2dWeightGradient, Elastic};
 pub use correct::Correct;
 pub use coverage::{Coverage, CoverageGradient};
 pub use cross_entropy::CrossEntropy;

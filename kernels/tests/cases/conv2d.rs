@@ -1,6 +1,6 @@
 //! Convolutions.
 
-use parnas_kernels::ops::{Conv2d, Conv2dForward, Conv2dInputGradient, Conv2dWeightGradient, Gate};
+use parnas_kernels::ops::{Conv2d, Conv2dForward, Conv2dInputGradient, Conv2dWeightGradient, Elastic, Gate};
 use parnas_kernels::{DeviceFacts, Kernel};
 
 use crate::reference::conv2d::{forward, input_gradient, weight_gradient};
@@ -23,6 +23,7 @@ const PLAIN: Conv2d = Conv2d {
     relu_input: false,
     gate: None,
     centre_of: 0,
+    elastic: Elastic::FULL,
 };
 
 /// Every tile, odd sizes, strides, dilations, groups, depthwise, paddings below, at and above the kernel's reach.

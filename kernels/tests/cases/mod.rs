@@ -4,6 +4,7 @@ mod attention;
 mod batch_norm;
 mod conv2d;
 mod elastic;
+mod elastic_conv2d;
 mod elementwise;
 mod gather;
 mod host;

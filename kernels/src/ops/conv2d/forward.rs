@@ -1,13 +1,14 @@
 //! The forward pass of a convolution.
 
+use super::elastic::Bounds;
 use super::pass::{Pass, scratch};
 use super::planes::Planes;
-use super::{Conv2d, tile, tiled_grid};
+use super::{Conv2d, tile, tiled_grid, with_bounds};
 use crate::cpu::{Cpu, Views};
 use crate::launch::{Cost, Kernel, Shader, Slot, Words, bytes_of};
 
-/// `y[a,n,o] = sum_i w[a,o,i] * f(x[a,n,i])`, `f` being ReLU or nothing. Slots `x`, `w`, (`gate` `[A, width]`), `y`. Where the
-/// gate is closed, `y` stays as it was.
+/// `y[a,n,o] = sum_i w[a,o,i] * f(x[a,n,i])`, `f` being ReLU or nothing. Slots `x`, `w`, (`gate` `[A, width]`), (the bounds of
+/// [`super::Elastic`]), `y`. Where the gate is closed, `y` stays as it was.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Conv2dForward(pub Conv2d);
 
@@ -18,7 +19,7 @@ impl Kernel for Conv2dForward {
 
     fn slots(&self) -> Vec<Slot> {
         let first = [Slot::read("x", self.0.inputs()), Slot::read("w", self.0.weights_of_all())];
-        first.into_iter().chain(self.0.gate_slot()).chain([Slot::write("y", self.0.outputs())]).collect()
+        first.into_iter().chain(self.0.bound_slots()).chain([Slot::write("y", self.0.outputs())]).collect()
     }
 
     fn shader(&self) -> Shader {
@@ -29,7 +30,7 @@ impl Kernel for Conv2dForward {
             ("GATE", self.0.gate.is_some().into()),
             ("ACCUMULATE", 0),
         ];
-        Shader { file: "conv/conv2d", constants }
+        Shader { file: "conv/conv2d", constants: with_bounds(&self.0, constants) }
     }
 
     fn parameters(&self) -> Words {
@@ -59,23 +60,22 @@ impl Kernel for Conv2dForward {
     }
 
     fn run(&self, cpu: &Cpu, views: Views<'_>) {
-        let (x, w, gate, y) = if self.0.gate.is_some() {
-            let [x, w, gate, y] = views.split();
-            (x.read(), w.read(), Some(gate.read()), y.write())
-        } else {
-            let [x, w, y] = views.split();
-            (x.read(), w.read(), None, y.write())
-        };
+        let mut views = views.each();
+        let (Some(x), Some(w)) = (views.next(), views.next()) else { return };
+        let gate = self.0.gate.and_then(|_| views.next());
+        let bounds = Bounds::take(self.0.elastic, &mut views);
+        let Some(y) = views.next() else { return };
         let pass = Pass {
             convolution: &self.0,
             planes: &Planes::of_input(&self.0),
             gradient: false,
-            source: x,
-            weights: w,
-            gate,
+            source: x.read(),
+            weights: w.read(),
+            gate: gate.map(|gate| gate.read()),
+            bounds,
             mask: None,
             known: None,
         };
-        pass.run(cpu, y);
+        pass.run(cpu, y.write());
     }
 }

@@ -1,12 +1,14 @@
 //! The gradient of a convolution with respect to its input.
 
+use super::elastic::Bounds;
 use super::pass::{Pass, scratch};
 use super::planes::Planes;
-use super::{Conv2d, tile, tiled_grid};
+use super::{Conv2d, tile, tiled_grid, with_bounds};
 use crate::cpu::{Cpu, Views};
 use crate::launch::{Cost, Kernel, Shader, Slot, Words, bytes_of};
 
-/// The gradient with respect to `x`. Slots `dy`, `w`, (`x`, where the input passes through ReLU), (`gate`), (`known`), `dx`.
+/// The gradient with respect to `x`. Slots `dy`, `w`, (`x`, where the input passes through ReLU), (`gate`), (the bounds of
+/// [`super::Elastic`]), (`known`), `dx`.
 ///
 /// Architectures that the gate keeps out have the gradient `known`, or 0.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -29,7 +31,7 @@ impl Kernel for Conv2dInputGradient {
         first
             .into_iter()
             .chain(convolution.relu_input.then(|| Slot::read("x", inputs)))
-            .chain(convolution.gate_slot())
+            .chain(convolution.bound_slots())
             .chain(self.accumulate.then(|| Slot::read("known", inputs)))
             .chain([Slot::write("dx", inputs)])
             .collect()
@@ -43,7 +45,7 @@ impl Kernel for Conv2dInputGradient {
             ("GATE", self.convolution.gate.is_some().into()),
             ("ACCUMULATE", self.accumulate.into()),
         ];
-        Shader { file: "conv/conv2d", constants }
+        Shader { file: "conv/conv2d", constants: with_bounds(&self.convolution, constants) }
     }
 
     fn parameters(&self) -> Words {
@@ -76,12 +78,12 @@ impl Kernel for Conv2dInputGradient {
     fn run(&self, cpu: &Cpu, views: Views<'_>) {
         let convolution = &self.convolution;
         let mut views = views.each();
-        let mut next = |present: bool| present.then(|| views.next()).flatten();
-        let (Some(dy), Some(w)) = (next(true), next(true)) else { return };
-        let mask = next(convolution.relu_input);
-        let gate = next(convolution.gate.is_some());
-        let known = next(self.accumulate);
-        let Some(dx) = next(true) else { return };
+        let (Some(dy), Some(w)) = (views.next(), views.next()) else { return };
+        let mask = convolution.relu_input.then(|| views.next()).flatten();
+        let gate = convolution.gate.and_then(|_| views.next());
+        let bounds = Bounds::take(convolution.elastic, &mut views);
+        let known = self.accumulate.then(|| views.next()).flatten();
+        let Some(dx) = views.next() else { return };
         let pass = Pass {
             convolution,
             planes: &Planes::of_output(convolution),
@@ -89,6 +91,7 @@ impl Kernel for Conv2dInputGradient {
             source: dy.read(),
             weights: w.read(),
             gate: gate.map(|gate| gate.read()),
+            bounds,
             mask: mask.map(|mask| mask.read()),
             known: known.map(|known| known.read()),
         };

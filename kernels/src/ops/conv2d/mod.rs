@@ -1,6 +1,7 @@
 //! Two-dimensional convolution for several architectures at once: forward, gradient of the input, gradient of the weights.
 
 mod correlate;
+mod elastic;
 mod forward;
 mod input_gradient;
 mod pass;
@@ -8,6 +9,7 @@ mod planes;
 mod weight_gradient;
 mod weight_sums;
 
+pub use elastic::Elastic;
 pub use forward::Conv2dForward;
 pub use input_gradient::Conv2dInputGradient;
 pub use weight_gradient::Conv2dWeightGradient;
@@ -55,6 +57,8 @@ pub struct Conv2d {
     pub gate: Option<Gate>,
     /// The extent of the stored kernel of which this, 1x1, is the centre tap; 0 where it is stored by itself.
     pub centre_of: u32,
+    /// Which channels and taps each architecture takes.
+    pub elastic: Elastic,
 }
 
 impl Conv2d {
@@ -89,6 +93,7 @@ impl Conv2d {
         let centre = self.centre_of == 0 || self.centre_of % 2 == 1 && self.kernel == 1;
         require(centre, NAME, "only a 1x1 kernel is the centre tap of a larger, odd one")?;
         at_most(NAME, "the padded extent", padded(self.height.max(self.width)), 1 << 16)?;
+        self.elastic.validate(self)?;
         let [a, n] = [self.architectures, self.batch].map(u64::from);
         countable(NAME, "x", &[a, n, self.in_channels.into(), self.height.into(), self.width.into()])?;
         countable(
@@ -200,8 +205,10 @@ impl Conv2d {
         2 * self.outputs() as u64 * (self.group_inputs() * self.taps()) as u64
     }
 
-    fn gate_slot(&self) -> Option<Slot> {
-        self.gate.map(|gate| Slot::read("gate", self.architectures as usize * gate.width as usize))
+    /// What decides on the device how much is done.
+    fn bound_slots(&self) -> impl Iterator<Item = Slot> + use<> {
+        let gate = self.gate.map(|gate| Slot::read("gate", self.architectures as usize * gate.width as usize));
+        gate.into_iter().chain(self.elastic.slots(self.architectures))
     }
 
     /// The rest of the parameters of `conv2d.wgsl`.
@@ -221,6 +228,11 @@ impl Conv2d {
         let (width, choice) = self.gate.map_or((0, 0), |gate| (gate.width, gate.choice));
         words.u32(width).u32(choice)
     }
+}
+
+/// The constants of `conv2d.wgsl`, and of the gradient of the weights, that say what is bound.
+fn with_bounds(convolution: &Conv2d, constants: Vec<(&'static str, u32)>) -> Vec<(&'static str, u32)> {
+    constants.into_iter().chain(convolution.elastic.constants()).collect()
 }
 
 /// The tile of `conv2d.wgsl` for groups of `rows` channels of the result.

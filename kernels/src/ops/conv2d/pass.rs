@@ -4,6 +4,7 @@ use rayon::prelude::*;
 
 use super::Conv2d;
 use super::correlate::{Correlate, ROWS};
+use super::elastic::{Bounds, Live};
 use super::planes::{Planes, SLACK};
 use crate::cpu::Cpu;
 use crate::ops::Gate;
@@ -12,7 +13,7 @@ use crate::ops::Gate;
 const TASK: u64 = 4_000_000;
 
 /// One pass: which channels become which, and what happens to the sums.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Pass<'a> {
     /// The convolution.
     pub convolution: &'a Conv2d,
@@ -26,6 +27,8 @@ pub(super) struct Pass<'a> {
     pub weights: &'a [f32],
     /// Architecture weights of the gate.
     pub gate: Option<&'a [f32]>,
+    /// What each architecture takes.
+    pub bounds: Bounds<'a>,
     /// The input whose sign masks the gradient.
     pub mask: Option<&'a [f32]>,
     /// What the gradient is added to.
@@ -74,20 +77,27 @@ impl Pass<'_> {
                 }
                 return;
             }
+            let live = Live::of(convolution, &self.bounds, architecture);
+            let planes = match live.convolution.kernel == convolution.kernel {
+                true => *self.planes,
+                false if self.gradient => Planes::of_output(&live.convolution),
+                false => Planes::of_input(&live.convolution),
+            };
+            let pass = Pass { planes: &planes, ..*self };
             result.par_chunks_mut(images * image).enumerate().for_each(|(block, result)| {
                 let first = architecture * batch + block * images;
                 if task_rows >= all_rows {
-                    self.task(cpu, first, 0, all_rows, result);
+                    pass.task(cpu, &live, first, 0, all_rows, result);
                 } else {
                     result.par_chunks_mut(task_rows * plane).enumerate().for_each(|(part, result)| {
-                        self.task(cpu, first, part * task_rows, result.len() / plane, result);
+                        pass.task(cpu, &live, first, part * task_rows, result.len() / plane, result);
                     });
                 }
             });
         });
     }
 
-    /// The gradient of an architecture that the gate keeps out.
+    /// What becomes of results that are not computed: nothing is added to them.
     fn pass_by(&self, first: usize, result: &mut [f32]) {
         match self.known {
             Some(known) => result.copy_from_slice(&known[first..][..result.len()]),
@@ -96,24 +106,28 @@ impl Pass<'_> {
     }
 
     /// Channels `first_row..first_row + all_rows` of the images from `first_image` on.
-    fn task(&self, cpu: &Cpu, first_image: usize, first_row: usize, all_rows: usize, result: &mut [f32]) {
-        let (depth, rows) = channels(self.convolution, self.gradient);
+    fn task(&self, cpu: &Cpu, live: &Live, first_image: usize, first_row: usize, all_rows: usize, result: &mut [f32]) {
+        let (stride, group_rows) = channels(self.convolution, self.gradient);
+        let (depth, live_rows) = if self.gradient { (live.outputs, live.inputs) } else { (live.inputs, live.outputs) };
         let plane = self.planes.rows * self.planes.columns;
         let architecture = first_image / self.convolution.batch as usize;
         let groups = self.convolution.groups as usize;
-        let packed_len = all_rows * depth * self.planes.taps();
+        // Of one group the task has some channels; of several it has all.
+        let rows = if groups == 1 { all_rows.min(live_rows.saturating_sub(first_row)) } else { group_rows };
+        let computed = live.groups * rows;
+        let packed_len = computed * depth * self.planes.taps();
         let source_len = source_len(self.planes, depth);
         let row_len = result_row(self.planes);
-        let rows = if groups == 1 { all_rows } else { rows };
         cpu.with_scratch(source_len + packed_len + ROWS * row_len, |scratch| {
             let (source, rest) = scratch.split_at_mut(source_len);
             let (packed, sums) = rest.split_at_mut(packed_len);
             source.fill(0.0);
-            self.pack(architecture, first_row, all_rows, packed);
+            self.pack(live, architecture, first_row, computed, depth, packed);
             for (index, result) in result.chunks_mut(all_rows * plane).enumerate() {
                 let image = first_image + index;
-                for group in 0..groups {
-                    self.place(cpu, (image * groups + group) * depth, depth, source);
+                let first = (image * self.all_rows() + first_row) * plane;
+                for group in 0..live.groups {
+                    self.place(cpu, live, (image * groups + group) * stride, depth, source);
                     let mut row = 0;
                     while row < rows {
                         let count = if rows - row >= ROWS { ROWS } else { 1 };
@@ -129,13 +143,13 @@ impl Pass<'_> {
                             rows: count,
                             result: sums,
                         });
-                        let at = image * self.all_rows() * plane + (first_row + place) * plane;
                         for (m, result) in result[place * plane..][..count * plane].chunks_mut(plane).enumerate() {
-                            self.finish(cpu, &sums[m * row_len..], at + m * plane, result);
+                            self.finish(cpu, &sums[m * row_len..], first + (place + m) * plane, result);
                         }
                         row += count;
                     }
                 }
+                self.pass_by(first + computed * plane, &mut result[computed * plane..]);
             }
         });
     }
@@ -145,9 +159,17 @@ impl Pass<'_> {
     }
 
     /// Weights as the registers take them: blocks of rows of a group, each `[depth, taps, rows of the block]`.
-    fn pack(&self, architecture: usize, first_row: usize, all_rows: usize, packed: &mut [f32]) {
+    fn pack(
+        &self,
+        live: &Live,
+        architecture: usize,
+        first_row: usize,
+        all_rows: usize,
+        depth: usize,
+        packed: &mut [f32],
+    ) {
         let convolution = self.convolution;
-        let (depth, group_rows) = channels(convolution, self.gradient);
+        let (stride, group_rows) = channels(convolution, self.gradient);
         let (taps, stored) = (self.planes.taps(), convolution.weight_taps());
         let weights = &self.weights[architecture * convolution.weight_stride()..];
         let mut packed = packed.iter_mut();
@@ -160,12 +182,12 @@ impl Pass<'_> {
                 for tap in 0..taps {
                     for m in 0..count {
                         let (pair, tap) = if self.gradient {
-                            ((group * depth + channel) * group_rows + within + m, taps - 1 - tap)
+                            ((group * stride + channel) * group_rows + within + m, taps - 1 - tap)
                         } else {
-                            ((group * group_rows + within + m) * depth + channel, tap)
+                            ((group * group_rows + within + m) * stride + channel, tap)
                         };
                         if let Some(packed) = packed.next() {
-                            *packed = weights[pair * stored + convolution.centre() + tap];
+                            *packed = weights[pair * stored + live.stored_tap(convolution, tap)];
                         }
                     }
                 }
@@ -175,7 +197,7 @@ impl Pass<'_> {
     }
 
     /// Brings `depth` planes of the source from plane `first` on into scratch memory.
-    fn place(&self, cpu: &Cpu, first: usize, depth: usize, into: &mut [f32]) {
+    fn place(&self, cpu: &Cpu, live: &Live, first: usize, depth: usize, into: &mut [f32]) {
         let len = if self.gradient { self.convolution.out_plane() } else { self.convolution.plane() };
         let source = &self.source[first * len..][..depth * len];
         cpu.vectorised(
@@ -183,9 +205,9 @@ impl Pass<'_> {
             || {
                 for (source, into) in source.chunks_exact(len).zip(into.chunks_exact_mut(self.planes.plane)) {
                     if self.gradient {
-                        self.planes.place_output(self.convolution, source, into);
+                        self.planes.place_output(&live.convolution, source, into);
                     } else {
-                        self.planes.place_input(self.convolution, source, into);
+                        self.planes.place_input(&live.convolution, source, into);
                     }
                 }
             },

@@ -2,9 +2,10 @@
 
 use rayon::prelude::*;
 
-use super::Conv2d;
+use super::elastic::{Bounds, Live};
 use super::planes::{Planes, SLACK};
 use super::weight_sums::WeightSums;
+use super::{Conv2d, with_bounds};
 use crate::Result;
 use crate::cpu::{Cpu, Views};
 use crate::launch::{Cost, Kernel, Shader, Slot, Words, bytes_of, linear_grid};
@@ -15,7 +16,7 @@ use crate::plan::{Operand, PlanBuilder};
 const FEW: usize = 4;
 
 /// The gradient with respect to `w`, `[A, Co, Ci / groups, k, k]` (`k` of the stored kernel), 0 where the gate is closed and for
-/// taps that are not used.
+/// channels and taps that are not used.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Conv2dWeightGradient {
     /// The convolution.
@@ -36,11 +37,28 @@ impl Conv2dWeightGradient {
         gate: Option<Operand>,
         dw: Operand,
     ) -> Result<()> {
+        self.push_elastic(plan, label, x, dy, gate, &[], dw)
+    }
+
+    /// [`Conv2dWeightGradient::push`] with the bounds of [`super::Elastic`], in its order.
+    ///
+    /// # Errors
+    /// Where a tensor is too short, or the bounds are not those of the convolution.
+    pub fn push_elastic(
+        &self,
+        plan: &mut PlanBuilder<'_>,
+        label: &str,
+        x: Operand,
+        dy: Operand,
+        gate: Option<Operand>,
+        bounds: &[Operand],
+        dw: Operand,
+    ) -> Result<()> {
         let convolution = self.convolution;
         convolution.validate()?;
         let sums = PartialWeightGradient(convolution);
         let parts = convolution.parts();
-        let inputs: Vec<Operand> = [x, dy].into_iter().chain(gate).collect();
+        let inputs: Vec<Operand> = [x, dy].into_iter().chain(gate).chain(bounds.iter().copied()).collect();
         if parts == 1 {
             return plan.launch(label, sums, &[inputs, vec![dw]].concat());
         }
@@ -58,7 +76,8 @@ impl Conv2dWeightGradient {
     }
 }
 
-/// The gradient of the weights `[A, parts, ..]`, each part of some images. Slots `x`, `dy`, (`gate`), `dw`.
+/// The gradient of the weights `[A, parts, ..]`, each part of some images. Slots `x`, `dy`, (`gate`), (the bounds of
+/// [`super::Elastic`]), `dw`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct PartialWeightGradient(Conv2d);
 
@@ -80,29 +99,35 @@ impl PartialWeightGradient {
     }
 
     /// Sums the images of one part; `image` is the first.
-    fn part(&self, cpu: &Cpu, planes: &Planes, image: usize, images: usize, x: &[f32], dy: &[f32], dw: &mut [f32]) {
+    fn part(&self, cpu: &Cpu, live: &Live, image: usize, images: usize, x: &[f32], dy: &[f32], dw: &mut [f32]) {
         let convolution = &self.0;
+        let planes = &Planes::of_input(&live.convolution);
         let (depth, rows, groups) =
             (convolution.group_inputs(), convolution.group_outputs(), convolution.groups as usize);
+        let (live_depth, live_rows) = (live.inputs, live.outputs);
         let (plane, out_plane) = (convolution.plane(), convolution.out_plane());
         let row = Self::row(planes);
+        let (stored, taps) = (convolution.weight_taps(), planes.taps());
+        if live.groups * live_rows * live_depth * taps < dw.len() {
+            dw.fill(0.0);
+        }
         let [source_len, dy_len, sums_len] = self.parts_of_scratch(planes);
         cpu.with_scratch(source_len + dy_len + sums_len, |scratch| {
             let (source, rest) = scratch.split_at_mut(source_len);
             let (spread, sums) = rest.split_at_mut(dy_len);
             source.fill(0.0);
             spread.fill(0.0);
-            for group in 0..groups {
+            for group in 0..live.groups {
                 cpu.vectorised(
                     #[inline(always)]
                     || {
                         for index in 0..images {
                             let first = (image + index) * groups + group;
-                            let x = x[first * depth * plane..][..depth * plane].chunks_exact(plane);
-                            let into = source[index * depth * planes.plane..].chunks_exact_mut(planes.plane);
-                            x.zip(into).for_each(|(x, into)| planes.place_input(convolution, x, into));
-                            let dy = dy[first * rows * out_plane..][..rows * out_plane].chunks_exact(out_plane);
-                            let into = spread[index * rows * row..].chunks_exact_mut(row);
+                            let x = x[first * depth * plane..][..live_depth * plane].chunks_exact(plane);
+                            let into = source[index * live_depth * planes.plane..].chunks_exact_mut(planes.plane);
+                            x.zip(into).for_each(|(x, into)| planes.place_input(&live.convolution, x, into));
+                            let dy = dy[first * rows * out_plane..][..live_rows * out_plane].chunks_exact(out_plane);
+                            let into = spread[index * live_rows * row..].chunks_exact_mut(row);
                             for (dy, into) in dy.zip(into) {
                                 let columns = planes.columns;
                                 for (dy, into) in dy.chunks_exact(columns).zip(into.chunks_mut(planes.pitch)) {
@@ -112,16 +137,26 @@ impl PartialWeightGradient {
                         }
                     },
                 );
-                cpu.with_vectors(WeightSums { planes, images, source, depth, dy: spread, rows, row, result: sums });
-                let stored = convolution.weight_taps();
-                let taps = planes.taps();
-                let dw = &mut dw[group * rows * depth * stored..][..rows * depth * stored];
-                if stored == taps {
-                    dw.copy_from_slice(sums);
-                } else {
-                    dw.fill(0.0);
-                    for (dw, sum) in dw.chunks_exact_mut(stored).zip(sums.iter()) {
-                        dw[convolution.centre()] = *sum;
+                let sums = &mut sums[..live_rows * live_depth * taps];
+                cpu.with_vectors(WeightSums {
+                    planes,
+                    images,
+                    source,
+                    depth: live_depth,
+                    dy: spread,
+                    rows: live_rows,
+                    row,
+                    result: sums,
+                });
+                for (pair, sums) in sums.chunks_exact(taps).enumerate() {
+                    let pair = (group * rows + pair / live_depth) * depth + pair % live_depth;
+                    let dw = &mut dw[pair * stored..][..stored];
+                    if stored == taps {
+                        dw.copy_from_slice(sums);
+                    } else {
+                        for (tap, sum) in sums.iter().enumerate() {
+                            dw[live.stored_tap(convolution, tap)] = *sum;
+                        }
                     }
                 }
             }
@@ -136,7 +171,7 @@ impl Kernel for PartialWeightGradient {
 
     fn slots(&self) -> Vec<Slot> {
         let first = [Slot::read("x", self.0.inputs()), Slot::read("dy", self.0.outputs())];
-        first.into_iter().chain(self.0.gate_slot()).chain([Slot::write("dw", self.results())]).collect()
+        first.into_iter().chain(self.0.bound_slots()).chain([Slot::write("dw", self.results())]).collect()
     }
 
     fn shader(&self) -> Shader {
@@ -145,7 +180,7 @@ impl Kernel for PartialWeightGradient {
             ("RELU", self.0.relu_input.into()),
             ("GATE", self.0.gate.is_some().into()),
         ];
-        Shader { file: "conv/conv2d_weight_gradient", constants }
+        Shader { file: "conv/conv2d_weight_gradient", constants: with_bounds(&self.0, constants) }
     }
 
     fn parameters(&self) -> Words {
@@ -190,21 +225,20 @@ impl Kernel for PartialWeightGradient {
 
     fn run(&self, cpu: &Cpu, views: Views<'_>) {
         let convolution = &self.0;
-        let (x, dy, gate, dw) = if convolution.gate.is_some() {
-            let [x, dy, gate, dw] = views.split();
-            (x.read(), dy.read(), Some(gate.read()), dw.write())
-        } else {
-            let [x, dy, dw] = views.split();
-            (x.read(), dy.read(), None, dw.write())
-        };
-        let planes = Planes::of_input(convolution);
+        let mut views = views.each();
+        let (Some(x), Some(dy)) = (views.next(), views.next()) else { return };
+        let gate = convolution.gate.and_then(|_| views.next()).map(|gate| gate.read());
+        let bounds = Bounds::take(convolution.elastic, &mut views);
+        let Some(dw) = views.next() else { return };
+        let (x, dy) = (x.read(), dy.read());
         let (parts, images) = (convolution.parts() as usize, convolution.part_images() as usize);
         let batch = convolution.batch as usize;
-        dw.par_chunks_mut(convolution.weights()).enumerate().for_each(|(section, dw)| {
+        dw.write().par_chunks_mut(convolution.weights()).enumerate().for_each(|(section, dw)| {
             let (architecture, first) = (section / parts, section % parts * images);
             if Gate::is_open(convolution.gate, gate, architecture) {
                 let images = images.min(batch - first);
-                self.part(cpu, &planes, architecture * batch + first, images, x, dy, dw);
+                let live = Live::of(convolution, &bounds, architecture);
+                self.part(cpu, &live, architecture * batch + first, images, x, dy, dw);
             } else {
                 dw.fill(0.0);
             }
