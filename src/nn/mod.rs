@@ -4,6 +4,7 @@
 
 mod cell_graph;
 mod classifier;
+mod elastic;
 mod linear;
 mod normalisation;
 mod residual;
@@ -12,6 +13,7 @@ mod weight_sharing;
 
 pub use cell_graph::CellGraph;
 pub use classifier::Classifier;
+pub use elastic::{ElasticConvolution, ElasticDepthwise, ElasticLinear};
 pub use linear::Linear;
 pub use normalisation::{EPSILON, Normalisation, StatisticsStore};
 pub use residual::{Residual, Stem};

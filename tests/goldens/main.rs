@@ -5,6 +5,7 @@
 
 mod common;
 mod convolution;
+mod elastic;
 mod elementwise;
 mod losses;
 mod matmul;

@@ -3,8 +3,11 @@
 
 mod batch_norm;
 mod conv2d;
+mod coverage;
+mod elastic_linear;
 mod elementwise;
 mod gather;
+mod kernel_transform;
 mod matmul;
 mod min_norm;
 mod mixed_edge;
@@ -18,6 +21,9 @@ mod softmax;
 
 pub use batch_norm::{BatchNorm, Statistics};
 pub use conv2d::Convolution;
+pub use coverage::{CoverageOptions, ElasticWidth};
+pub use elastic_linear::ElasticLinearOptions;
+pub use kernel_transform::ElasticKernel;
 pub use matmul::MatmulOptions;
 pub use min_norm::Combination;
 pub use mixed_edge::MixedOptions;
