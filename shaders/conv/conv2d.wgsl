@@ -4,19 +4,18 @@
 // Both are matrix products [rows, depth * taps] x [depth * taps, pixels] whose right factor is gathered from the source: the
 // rows are the channels of the result in a group, the depth those of the source, the pixels all positions of all images.
 // TILE 1, 2: a workgroup owns BM x 64 of it (BM = 16, 64) and walks depth * taps in steps of 16 through workgroup memory; an
-// invocation keeps 4 x 4 in registers. TILE 0, for few rows in a group (depthwise): an invocation owns an element.
+// invocation keeps 4 x 4 in registers. TILE 0, for few rows in a group: an invocation owns an element.
 // RELU: f = max(., 0); in the gradient, x is bound as a mask. GATE: architectures whose weight at the choice is 0 are skipped;
 // in the gradient theirs is `known`, or 0. ELASTIC_INPUT, ELASTIC_OUTPUT: channels from the architecture's extent on are not read,
-// and are 0 (or `known`) where they are the result; those of a depthwise convolution have ELASTIC_OUTPUT alone. ELASTIC_REACH
-// (depthwise, TILE 0): taps farther from the centre than the architecture's reach are not taken. Weights of all architectures, or shared (stride 0); `centre` points to the
+// and are 0 (or `known`) where they are the result. Weights of all architectures, or shared (stride 0); `centre` points to the
 // centre tap of a larger kernel.
 // Grid: architectures * groups * ceil(rows / BM) * ceil(pixels / 64), or ceil(elements / 256), folded into x and y.
 // Rounds: 14 for each 16 of depth * taps and 16 at the end, at most (TILE 1, 2); depth * (1 + kernel + taps) (TILE 0).
 // Workgroup memory: (BM + 72) * 16 * 4 bytes.
 // Bindings: 0 parameters, 1 source, 2 weights, then x [A,N,..] (RELU of the gradient), gate [A, width] (GATE), input_extents u32 [A]
-// (ELASTIC_INPUT), output_extents u32 [A] (ELASTIC_OUTPUT), reach u32 [A] (ELASTIC_REACH), known (ACCUMULATE), result.
+// (ELASTIC_INPUT), output_extents u32 [A] (ELASTIC_OUTPUT), known (ACCUMULATE), result.
 // Consts: INPUT_GRADIENT = 0 1; TILE = 0 1 2; RELU = 0 1; GATE = 0 1; ACCUMULATE = 0 1
-// Consts: ELASTIC_INPUT = 0 1; ELASTIC_OUTPUT = 0 1; ELASTIC_REACH = 0 1
+// Consts: ELASTIC_INPUT = 0 1; ELASTIC_OUTPUT = 0 1
 
 #import "shared/grid"
 
@@ -58,9 +57,6 @@ struct Parameters {
 #if ELASTIC_OUTPUT
 @group(0) @binding(_) var<storage, read> output_extents: array<u32>;
 #endif
-#if ELASTIC_REACH
-@group(0) @binding(_) var<storage, read> reach: array<u32>;
-#endif
 #if INPUT_GRADIENT
 #if ACCUMULATE
 @group(0) @binding(_) var<storage, read> known: array<f32>;
@@ -79,20 +75,20 @@ fn is_open(architecture: u32) -> bool {
 #import "shared/elastic_channels"
 
 // Channels of the result that an architecture computes in a group.
-fn live_rows(architecture: u32, group: u32) -> u32 {
+fn live_rows(architecture: u32) -> u32 {
 #if INPUT_GRADIENT
-    return live_inputs(architecture, group, parameters.rows);
+    return live_inputs(architecture, parameters.rows);
 #else
-    return live_outputs(architecture, group, parameters.rows);
+    return live_outputs(architecture, parameters.rows);
 #endif
 }
 
 // Channels of the source that it reads there.
-fn live_depth(architecture: u32, group: u32) -> u32 {
+fn live_depth(architecture: u32) -> u32 {
 #if INPUT_GRADIENT
-    return live_outputs(architecture, group, parameters.depth);
+    return live_outputs(architecture, parameters.depth);
 #else
-    return live_inputs(architecture, group, parameters.depth);
+    return live_inputs(architecture, parameters.depth);
 #endif
 }
 
@@ -170,12 +166,10 @@ fn main(
     let base = (image * parameters.groups + group) * parameters.depth * source_plane;
     var total = 0.0;
     if is_open(architecture) {
-        let depth = select(0u, live_depth(architecture, group), row < live_rows(architecture, group));
-        let first = first_tap(architecture);
-        let end = parameters.kernel - first;
+        let depth = select(0u, live_depth(architecture), row < live_rows(architecture));
         for (var c = 0u; c < depth; c += 1u) {
-            for (var ky = first; ky < end; ky += 1u) {
-                for (var kx = first; kx < end; kx += 1u) {
+            for (var ky = 0u; ky < parameters.kernel; ky += 1u) {
+                for (var kx = 0u; kx < parameters.kernel; kx += 1u) {
                     let weight = weight_at(architecture, group, row, c, ky, kx);
                     total = fma(weight, gather(base + c * source_plane, y, x_, ky, kx), total);
                 }
@@ -210,7 +204,7 @@ var<workgroup> tile_b: array<vec4<f32>, ROW_B * BK>;
 
 fn weight_of(architecture: u32, group: u32, row: u32, live: bool, channel: u32, ky: u32, kx: u32) -> f32 {
     let value = weight_at(architecture, group, min(row, parameters.rows - 1u), channel, ky, kx);
-    return select(0.0, value, live && row < live_rows(architecture, group));
+    return select(0.0, value, live && row < live_rows(architecture));
 }
 
 fn store_row(architecture: u32, group: u32, row: u32, pixel: u32, values: vec4<f32>) {
@@ -265,7 +259,7 @@ fn main(
     let source_plane = parameters.source_height * parameters.source_width;
     let base = (image * parameters.groups + group) * (parameters.depth * source_plane);
     let taps = parameters.kernel * parameters.kernel;
-    let steps = select(0u, live_depth(architecture, group) * taps, open && row0 < live_rows(architecture, group));
+    let steps = select(0u, live_depth(architecture) * taps, open && row0 < live_rows(architecture));
 
     var c0 = vec4<f32>();
     var c1 = vec4<f32>();

@@ -3,18 +3,17 @@
 //
 // TILE 1: the matrix product [rows, pixels] x [pixels, depth * taps] of each architecture, part and group; a workgroup owns
 // 16 x 64 of it and walks the part's pixels in steps of 16 through workgroup memory; an invocation keeps 4 x 4 in registers.
-// TILE 0, for few rows in a group (depthwise): a workgroup owns an element and sums it as a fixed tree of 256.
+// TILE 0, for few rows in a group: a workgroup owns an element and sums it as a fixed tree of 256.
 // RELU: f = max(., 0). GATE: the gradient of architectures whose weight at the choice is 0 is 0.
-// ELASTIC_INPUT, ELASTIC_OUTPUT, ELASTIC_REACH: weights of channels from the architecture's extents on (those of a depthwise
-// convolution have ELASTIC_OUTPUT alone), and of taps beyond its reach (depthwise, TILE 0), are 0 and skipped.
+// ELASTIC_INPUT, ELASTIC_OUTPUT: weights of channels from the architecture's extents on are 0 and skipped.
 // Where the kernel is the centre tap of a larger one, the other taps of the result are 0.
 // Grid: architectures * parts * groups * (ceil(rows / 16) * ceil(depth * taps / 64), or rows * depth * taps), folded into x and y.
 // Rounds: 14 for each 16 pixels of a part, and 16 times the stored taps at the end (TILE 1); pixels / 256 + 8 and the stored taps (TILE 0).
 // Workgroup memory: 88 * 16 * 4 bytes.
 // Bindings: 0 parameters, 1 x, 2 dy, 3 gate [A, width] (GATE), then input_extents u32 [A]
-// (ELASTIC_INPUT), output_extents u32 [A] (ELASTIC_OUTPUT), reach u32 [A] (ELASTIC_REACH), dw [A, parts, rows of all groups, depth, weight taps].
+// (ELASTIC_INPUT), output_extents u32 [A] (ELASTIC_OUTPUT), dw [A, parts, rows of all groups, depth, weight taps].
 // Consts: TILE = 0 1; RELU = 0 1; GATE = 0 1
-// Consts: ELASTIC_INPUT = 0 1; ELASTIC_OUTPUT = 0 1; ELASTIC_REACH = 0 1
+// Consts: ELASTIC_INPUT = 0 1; ELASTIC_OUTPUT = 0 1
 
 #import "shared/grid"
 
@@ -52,9 +51,6 @@ struct Parameters {
 #if ELASTIC_OUTPUT
 @group(0) @binding(_) var<storage, read> output_extents: array<u32>;
 #endif
-#if ELASTIC_REACH
-@group(0) @binding(_) var<storage, read> reach: array<u32>;
-#endif
 @group(0) @binding(_) var<storage, read_write> dw: array<f32>;
 
 fn is_open(architecture: u32) -> bool {
@@ -68,14 +64,9 @@ fn is_open(architecture: u32) -> bool {
 #import "shared/elastic_channels"
 
 // Whether an architecture takes the weight of `row` and `column` = channel * taps + tap of a group.
-fn is_live(architecture: u32, group: u32, row: u32, column: u32) -> bool {
-    let taps = parameters.kernel * parameters.kernel;
-    let ky = column % taps / parameters.kernel;
-    let kx = column % parameters.kernel;
-    let first = first_tap(architecture);
-    let taken = min(ky, kx) >= first && max(ky, kx) < parameters.kernel - first;
-    return row < live_outputs(architecture, group, parameters.rows) && taken
-        && column / taps < live_inputs(architecture, group, parameters.depth);
+fn is_live(architecture: u32, row: u32, column: u32) -> bool {
+    let channel = column / (parameters.kernel * parameters.kernel);
+    return row < live_outputs(architecture, parameters.rows) && channel < live_inputs(architecture, parameters.depth);
 }
 
 // x at pixel `pixel` of the images from `image` on, moved by the tap of `column` = channel * taps + tap.
@@ -104,7 +95,7 @@ fn dy_at(image: u32, group: u32, pixel: u32, row: u32) -> f32 {
 }
 
 fn store(section: u32, group: u32, row: u32, column: u32, sum: f32) {
-    let value = select(0.0, sum, is_live(section / parameters.parts, group, row, column));
+    let value = select(0.0, sum, is_live(section / parameters.parts, row, column));
     let taps = parameters.kernel * parameters.kernel;
     let pair = ((section * parameters.groups + group) * parameters.rows + row) * parameters.depth + column / taps;
     let first = pair * parameters.weight_taps;
@@ -140,7 +131,7 @@ fn main(
     let first = section % parameters.parts * parameters.part_images;
     let images = min(parameters.part_images, parameters.batch - first);
     let image = architecture * parameters.batch + first;
-    let runs = is_open(architecture) && is_live(architecture, group, row, column);
+    let runs = is_open(architecture) && is_live(architecture, row, column);
     let pixels = select(0u, images * parameters.height * parameters.width, runs);
     var total = 0.0;
     for (var p = local; p < pixels; p += 256u) {
@@ -210,8 +201,8 @@ fn main(
     let row0 = (tile / tiles_n) * BM;
     let column0 = (tile % tiles_n) * BN;
     let taps = parameters.kernel * parameters.kernel;
-    let runs = is_open(architecture) && row0 < live_outputs(architecture, group, parameters.rows)
-        && column0 < live_inputs(architecture, group, parameters.depth) * taps;
+    let runs = is_open(architecture) && row0 < live_outputs(architecture, parameters.rows)
+        && column0 < live_inputs(architecture, parameters.depth) * taps;
     let pixels = select(0u, images * parameters.height * parameters.width, runs);
     let my_row = local / (BN / 4u);
     let my_column = local % (BN / 4u);

@@ -176,6 +176,30 @@ fn cases() -> Vec<Conv2d> {
             ..PLAIN
         },
         Conv2d { batch: 41, in_channels: 2, out_channels: 2, height: 31, width: 8, kernel: 3, padding: 1, ..PLAIN },
+        // Depthwise: several parts of the weights' gradient, and a kernel beyond what its shader takes.
+        Conv2d {
+            batch: 65,
+            in_channels: 3,
+            out_channels: 3,
+            height: 9,
+            width: 17,
+            kernel: 5,
+            padding: 2,
+            groups: 3,
+            gate,
+            ..PLAIN
+        },
+        Conv2d {
+            batch: 2,
+            in_channels: 3,
+            out_channels: 3,
+            height: 11,
+            width: 9,
+            kernel: 9,
+            padding: 4,
+            groups: 3,
+            ..PLAIN
+        },
         // One image of much work.
         Conv2d { batch: 1, in_channels: 40, out_channels: 70, height: 33, width: 31, kernel: 3, padding: 1, ..PLAIN },
     ]

@@ -13,9 +13,11 @@ use crate::ops::require::require;
 pub struct Elastic {
     /// `input_extents`: channels of the input, from 0 on, that are read. Of one group only.
     pub input: bool,
-    /// `output_extents`: channels of the output, from 0 on, that are computed. Of one group, or of a depthwise convolution.
+    /// `output_extents`: channels of the output, from 0 on, that are computed. Of one group, or of a depthwise convolution of
+    /// kernel 7 at most.
     pub output: bool,
-    /// `reach`: how far from the kernel's centre taps are taken. Of a depthwise convolution, padded by half its kernel at least.
+    /// `reach`: how far from the kernel's centre taps are taken. Of a depthwise convolution of kernel 7 at
+    /// most, padded by half its kernel at least.
     pub reach: bool,
 }
 
@@ -23,38 +25,26 @@ impl Elastic {
     /// All of the convolution, for every architecture.
     pub const FULL: Self = Self { input: false, output: false, reach: false };
 
-    fn each(self) -> [(&'static str, &'static str, bool); 3] {
-        [
-            ("ELASTIC_INPUT", "input_extents", self.input),
-            ("ELASTIC_OUTPUT", "output_extents", self.output),
-            ("ELASTIC_REACH", "reach", self.reach),
-        ]
-    }
-
-    /// The constants of the shaders.
-    pub(super) fn constants(self) -> impl Iterator<Item = (&'static str, u32)> {
-        self.each().into_iter().map(|(constant, _, present)| (constant, present.into()))
-    }
-
     /// The slots.
     pub(super) fn slots(self, architectures: u32) -> impl Iterator<Item = Slot> {
-        let present = self.each().into_iter().filter(|(.., present)| *present);
-        present.map(move |(_, slot, _)| Slot::read(slot, architectures as usize))
+        let all = [("input_extents", self.input), ("output_extents", self.output), ("reach", self.reach)];
+        let present = all.into_iter().filter(|(_, present)| *present);
+        present.map(move |(slot, _)| Slot::read(slot, architectures as usize))
     }
 
     /// Refuses bounds that a convolution cannot have.
     pub(super) fn validate(self, convolution: &Conv2d) -> Result<()> {
         const NAME: &str = "conv2d";
-        let Conv2d { groups, in_channels, out_channels, kernel, padding, dilation, centre_of, .. } = *convolution;
-        let depthwise = groups == in_channels && groups == out_channels;
+        let Conv2d { groups, kernel, padding, dilation, .. } = *convolution;
         require(!self.input || groups == 1, NAME, "only the input of one group has extents")?;
+        let bounded = !self.output || groups == 1 || convolution.depthwise_weights();
+        require(bounded, NAME, "outputs of one group, or of one channel each, have extents")?;
+        let reaches = convolution.depthwise_weights() && padding >= dilation * (kernel / 2);
         require(
-            !self.output || groups == 1 || depthwise,
+            !self.reach || reaches,
             NAME,
-            "outputs of one group, or of one channel each, have extents",
-        )?;
-        let reaches = depthwise && centre_of == 0 && padding >= dilation * (kernel / 2);
-        require(!self.reach || reaches, NAME, "a depthwise convolution has a reach, padded by half its kernel")
+            "a depthwise convolution of kernel 7 at most, padded by half of it, has a reach",
+        )
     }
 }
 

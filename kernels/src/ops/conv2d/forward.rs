@@ -3,7 +3,7 @@
 use super::elastic::Bounds;
 use super::pass::{Pass, scratch};
 use super::planes::Planes;
-use super::{Conv2d, tile, tiled_grid, with_bounds};
+use super::{Conv2d, pass_grid, pass_shader};
 use crate::cpu::{Cpu, Views};
 use crate::launch::{Cost, Kernel, Shader, Slot, Words, bytes_of};
 
@@ -23,14 +23,7 @@ impl Kernel for Conv2dForward {
     }
 
     fn shader(&self) -> Shader {
-        let constants = vec![
-            ("INPUT_GRADIENT", 0),
-            ("TILE", tile(self.0.group_outputs())),
-            ("RELU", self.0.relu_input.into()),
-            ("GATE", self.0.gate.is_some().into()),
-            ("ACCUMULATE", 0),
-        ];
-        Shader { file: "conv/conv2d", constants: with_bounds(&self.0, constants) }
+        pass_shader(&self.0, self.0.group_outputs(), [("INPUT_GRADIENT", 0), ("ACCUMULATE", 0)])
     }
 
     fn parameters(&self) -> Words {
@@ -48,7 +41,8 @@ impl Kernel for Conv2dForward {
     }
 
     fn grid(&self) -> [u32; 3] {
-        tiled_grid(&self.0, self.0.group_outputs(), self.0.out_plane())
+        let image = [self.0.output_height(), self.0.output_width()];
+        pass_grid(&self.0, self.0.group_outputs(), image)
     }
 
     fn cost(&self) -> Cost {

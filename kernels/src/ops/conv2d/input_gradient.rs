@@ -3,7 +3,7 @@
 use super::elastic::Bounds;
 use super::pass::{Pass, scratch};
 use super::planes::Planes;
-use super::{Conv2d, tile, tiled_grid, with_bounds};
+use super::{Conv2d, pass_grid, pass_shader};
 use crate::cpu::{Cpu, Views};
 use crate::launch::{Cost, Kernel, Shader, Slot, Words, bytes_of};
 
@@ -38,14 +38,8 @@ impl Kernel for Conv2dInputGradient {
     }
 
     fn shader(&self) -> Shader {
-        let constants = vec![
-            ("INPUT_GRADIENT", 1),
-            ("TILE", tile(self.convolution.group_inputs())),
-            ("RELU", self.convolution.relu_input.into()),
-            ("GATE", self.convolution.gate.is_some().into()),
-            ("ACCUMULATE", self.accumulate.into()),
-        ];
-        Shader { file: "conv/conv2d", constants: with_bounds(&self.convolution, constants) }
+        let constants = [("INPUT_GRADIENT", 1), ("ACCUMULATE", self.accumulate.into())];
+        pass_shader(&self.convolution, self.convolution.group_inputs(), constants)
     }
 
     fn parameters(&self) -> Words {
@@ -64,7 +58,8 @@ impl Kernel for Conv2dInputGradient {
     }
 
     fn grid(&self) -> [u32; 3] {
-        tiled_grid(&self.convolution, self.convolution.group_inputs(), self.convolution.plane())
+        let image = [self.convolution.height, self.convolution.width];
+        pass_grid(&self.convolution, self.convolution.group_inputs(), image)
     }
 
     fn cost(&self) -> Cost {

@@ -15,13 +15,16 @@ pub use input_gradient::Conv2dInputGradient;
 pub use weight_gradient::Conv2dWeightGradient;
 
 use crate::Result;
-use crate::launch::{Slot, Words, linear_grid};
+use crate::launch::{Shader, Slot, Words, linear_grid};
 use crate::ops::Gate;
 use crate::ops::check::{ITERATIONS, at_most, countable, positive};
 use crate::ops::require::require;
 
 /// The largest extent of a kernel.
 const LARGEST_KERNEL: u32 = 31;
+
+/// The largest kernel whose rows of taps `depthwise_weight_gradient.wgsl` keeps in registers.
+const LARGEST_DEPTHWISE: u32 = 7;
 
 /// The geometry of a convolution: `x` `[A, N, Ci, H, W]`, `w` `[Co, Ci / groups, k, k]` shared by the architectures or one for
 /// each, `y` `[A, N, Co, Ho, Wo]`.
@@ -116,7 +119,14 @@ impl Conv2d {
         }
         let pixels = u64::from(self.part_images()) * self.out_plane() as u64;
         let rounds = 14 * pixels.div_ceil(16) + 16 * self.weight_taps() as u64;
-        at_most(NAME, "the rounds through the pixels of an image", rounds, ITERATIONS)
+        at_most(NAME, "the rounds through the pixels of an image", rounds, ITERATIONS)?;
+        if !self.depthwise_weights() {
+            return Ok(());
+        }
+        let [width, stride] = [self.output_width(), self.stride].map(u64::from);
+        let rows = u64::from(self.part_images()) * u64::from(self.output_height());
+        let rounds = rows.div_ceil(64) * (1 + width * (1 + stride)) + 8;
+        at_most(NAME, "the rounds through the rows of an image", rounds, ITERATIONS)
     }
 
     /// Height of the output.
@@ -147,6 +157,17 @@ impl Conv2d {
 
     fn outputs(&self) -> usize {
         self.images() * self.out_channels as usize * self.out_plane()
+    }
+
+    /// Whether every channel is convolved by itself, by shaders of their own.
+    fn depthwise(&self) -> bool {
+        let channels = self.groups == self.in_channels && self.groups == self.out_channels;
+        channels && self.centre_of == 0 && !self.elastic.input
+    }
+
+    /// Whether the gradient of the weights has a shader for depthwise convolutions: one for kernels of at most 7.
+    fn depthwise_weights(&self) -> bool {
+        self.depthwise() && self.kernel <= LARGEST_DEPTHWISE
     }
 
     /// Channels of the input in a group.
@@ -230,9 +251,22 @@ impl Conv2d {
     }
 }
 
-/// The constants of `conv2d.wgsl`, and of the gradient of the weights, that say what is bound.
-fn with_bounds(convolution: &Conv2d, constants: Vec<(&'static str, u32)>) -> Vec<(&'static str, u32)> {
-    constants.into_iter().chain(convolution.elastic.constants()).collect()
+/// The shader of a pass whose result has `rows` channels in a group; with `constants` beside what every pass declares.
+fn pass_shader(convolution: &Conv2d, rows: usize, constants: [(&'static str, u32); 2]) -> Shader {
+    let Elastic { input, output, reach } = convolution.elastic;
+    let mut all = vec![
+        ("RELU", convolution.relu_input.into()),
+        ("GATE", convolution.gate.is_some().into()),
+        ("ELASTIC_OUTPUT", output.into()),
+    ];
+    all.extend(constants);
+    if convolution.depthwise() {
+        let slide = convolution.stride == 1 && convolution.dilation == 1;
+        all.extend([("SLIDE", slide.into()), ("ELASTIC_REACH", reach.into())]);
+        return Shader { file: "conv/depthwise", constants: all };
+    }
+    all.extend([("TILE", tile(rows)), ("ELASTIC_INPUT", input.into())]);
+    Shader { file: "conv/conv2d", constants: all }
 }
 
 /// The tile of `conv2d.wgsl` for groups of `rows` channels of the result.
@@ -244,8 +278,13 @@ fn tile(rows: usize) -> u32 {
     }
 }
 
-/// The grid of `conv2d.wgsl`.
-fn tiled_grid(convolution: &Conv2d, rows: usize, plane: usize) -> [u32; 3] {
+/// The grid of a pass whose result has `rows` channels in a group, of `height` x `width`.
+fn pass_grid(convolution: &Conv2d, rows: usize, [height, width]: [u32; 2]) -> [u32; 3] {
+    let plane = height as usize * width as usize;
+    if convolution.depthwise() {
+        let channels = convolution.images() * convolution.groups as usize;
+        return linear_grid((channels * height as usize * width.div_ceil(8) as usize).div_ceil(64));
+    }
     let pixels = convolution.batch as usize * plane;
     let batches = convolution.architectures as usize * convolution.groups as usize;
     match tile(rows) {

@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use super::elastic::{Bounds, Live};
 use super::planes::{Planes, SLACK};
 use super::weight_sums::WeightSums;
-use super::{Conv2d, with_bounds};
+use super::{Conv2d, Elastic};
 use crate::Result;
 use crate::cpu::{Cpu, Views};
 use crate::launch::{Cost, Kernel, Shader, Slot, Words, bytes_of, linear_grid};
@@ -175,12 +175,18 @@ impl Kernel for PartialWeightGradient {
     }
 
     fn shader(&self) -> Shader {
-        let constants = vec![
-            ("TILE", u32::from(self.0.group_outputs() >= FEW)),
+        let Elastic { input, output, reach } = self.0.elastic;
+        let mut constants = vec![
             ("RELU", self.0.relu_input.into()),
             ("GATE", self.0.gate.is_some().into()),
+            ("ELASTIC_OUTPUT", output.into()),
         ];
-        Shader { file: "conv/conv2d_weight_gradient", constants: with_bounds(&self.0, constants) }
+        if self.0.depthwise_weights() {
+            constants.extend([("SLIDE", (self.0.dilation == 1).into()), ("ELASTIC_REACH", reach.into())]);
+            return Shader { file: "conv/depthwise_weight_gradient", constants };
+        }
+        constants.extend([("TILE", u32::from(self.0.group_outputs() >= FEW)), ("ELASTIC_INPUT", input.into())]);
+        Shader { file: "conv/conv2d_weight_gradient", constants }
     }
 
     fn parameters(&self) -> Words {
@@ -208,7 +214,9 @@ impl Kernel for PartialWeightGradient {
     fn grid(&self) -> [u32; 3] {
         let sections = self.0.architectures as usize * self.0.parts() as usize * self.0.groups as usize;
         let (rows, columns) = (self.0.group_outputs(), self.0.group_inputs() * self.0.taps());
-        linear_grid(if rows >= FEW {
+        linear_grid(if self.0.depthwise_weights() {
+            sections * self.0.kernel as usize
+        } else if rows >= FEW {
             sections * rows.div_ceil(16) * columns.div_ceil(64)
         } else {
             sections * rows * columns
