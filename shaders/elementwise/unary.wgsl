@@ -2,11 +2,15 @@
 //
 // One invocation an element. Grid: ceil(len / 256), folded into x and y.
 // OP is the place of the function in `Unary` of the kernel crate:
-// 0 scale * x + shift, 1 relu, 2 exp, 3 log, 4 sqrt, 5 square, 6 reciprocal, 7 sin, 8 tanh, 9 sigmoid, 10 abs, 11 softplus.
+// 0 scale * x + shift, 1 relu, 2 exp, 3 log, 4 sqrt, 5 square, 6 reciprocal, 7 sin, 8 tanh, 9 sigmoid, 10 abs, 11 softplus,
+// 12 gelu, 13 gelu by tanh, 14 silu, 15 h-swish, 16 h-sigmoid.
 // Bindings: 0 parameters, 1 x [len], 2 y [len].
-// Consts: OP = 0 1 2 3 4 5 6 7 8 9 10 11
+// Consts: OP = 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16
 
 #import "shared/grid"
+#if OP == 12
+#import "shared/functions"
+#endif
 
 struct Parameters {
     len: u32,
@@ -55,6 +59,22 @@ fn apply(v: f32) -> f32 {
 #endif
 #if OP == 11
     return max(v, 0.0) + log(1.0 + exp(-abs(v)));
+#endif
+#if OP == 12
+    return v * normal_distribution(v).x;
+#endif
+#if OP == 13
+    // (1 + tanh(u)) / 2 is the sigmoid of 2 u; held where exp does not overflow.
+    return v / (1.0 + exp(min(-1.5957691 * v * (1.0 + 0.044715 * v * v), 80.0)));
+#endif
+#if OP == 14
+    return v / (1.0 + exp(min(-v, 80.0)));
+#endif
+#if OP == 15
+    return v * clamp(v + 3.0, 0.0, 6.0) * (1.0 / 6.0);
+#endif
+#if OP == 16
+    return clamp(v + 3.0, 0.0, 6.0) * (1.0 / 6.0);
 #endif
 }
 

@@ -2,12 +2,16 @@
 //
 // One invocation an element. Grid: ceil(len / 256), folded into x and y.
 // OP is the place of f in `Unary` of the kernel crate, as in elementwise/unary:
-// 0 scale * x + shift, 1 relu, 2 exp, 3 log, 4 sqrt, 5 square, 6 reciprocal, 7 sin, 8 tanh, 9 sigmoid, 10 abs, 11 softplus.
-// The derivatives of relu and abs at 0 are 0.
+// 0 scale * x + shift, 1 relu, 2 exp, 3 log, 4 sqrt, 5 square, 6 reciprocal, 7 sin, 8 tanh, 9 sigmoid, 10 abs, 11 softplus,
+// 12 gelu, 13 gelu by tanh, 14 silu, 15 h-swish, 16 h-sigmoid.
+// The derivatives of relu and abs at 0 are 0; of h-swish at -3 and 3: 0 and 1, of h-sigmoid 0.
 // Bindings: 0 parameters, 1 x [len], 2 g [len], 3 y [len].
-// Consts: OP = 0 1 2 3 4 5 6 7 8 9 10 11
+// Consts: OP = 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16
 
 #import "shared/grid"
+#if OP == 12
+#import "shared/functions"
+#endif
 
 struct Parameters {
     len: u32,
@@ -57,6 +61,26 @@ fn derivative(v: f32) -> f32 {
 #endif
 #if OP == 11
     return 1.0 / (1.0 + exp(-v));
+#endif
+#if OP == 12
+    let normal = normal_distribution(v);
+    return normal.x + clamp(v, -20.0, 20.0) * normal.y;
+#endif
+#if OP == 13
+    let u = clamp(v, -20.0, 20.0);
+    let s = 1.0 / (1.0 + exp(min(-1.5957691 * u * (1.0 + 0.044715 * u * u), 80.0)));
+    return s + u * s * (1.0 - s) * 1.5957691 * (1.0 + 0.134145 * u * u);
+#endif
+#if OP == 14
+    let u = clamp(v, -80.0, 80.0);
+    let s = 1.0 / (1.0 + exp(-u));
+    return s * (1.0 + u * (1.0 - s));
+#endif
+#if OP == 15
+    return select(select(v * (1.0 / 3.0) + 0.5, 1.0, v >= 3.0), 0.0, v <= -3.0);
+#endif
+#if OP == 16
+    return select(0.0, 1.0 / 6.0, v > -3.0 && v < 3.0);
 #endif
 }
 

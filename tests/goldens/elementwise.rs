@@ -20,6 +20,11 @@ fn functions_of_one_number() {
         ("sigmoid", Function::Sigmoid),
         ("abs", Function::Abs),
         ("softplus", Function::Softplus),
+        ("gelu", Function::Gelu),
+        ("gelu_tanh", Function::GeluTanh),
+        ("silu", Function::Silu),
+        ("hard_swish", Function::HardSwish),
+        ("hard_sigmoid", Function::HardSigmoid),
     ] {
         check(&golden, name, |case| {
             let x = case.input("x");

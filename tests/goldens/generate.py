@@ -235,6 +235,14 @@ def elementwise():
         }.items():
             second = family.uniform(0.5, 3.0, *b) if name == "divide" else family.normal(*b)
             family.case(f"{name}_{shapes}", function, a=family.normal(*a), b=second)
+    for name, function in [
+        ("gelu", F.gelu),
+        ("gelu_tanh", lambda x: F.gelu(x, approximate="tanh")),
+        ("silu", F.silu),
+        ("hard_swish", F.hardswish),
+        ("hard_sigmoid", F.hardsigmoid),
+    ]:
+        family.case(name, function, x=any_number())
     family.write()
 
 

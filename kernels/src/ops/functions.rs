@@ -53,6 +53,56 @@ pub(crate) fn exponential(x: f32) -> f32 {
     }
 }
 
+/// log(1 + y) for y in [0, 1]: 2 atanh(y / (2 + y)).
+#[inline(always)]
+pub(crate) fn logarithm_of_one_plus(y: f32) -> f32 {
+    let s = y / (2.0 + y);
+    let z = s * s;
+    let terms = [1.0 / 13.0, 1.0 / 11.0, 1.0 / 9.0, 1.0 / 7.0, 1.0 / 5.0, 1.0 / 3.0, 1.0];
+    2.0 * s * terms.iter().fold(1.0 / 15.0, |sum, term| z.mul_add(sum, *term))
+}
+
+/// `1 / (1 + exp(-x))`.
+#[inline(always)]
+pub(crate) fn sigmoid(x: f32) -> f32 {
+    1.0 / (1.0 + exponential(-x))
+}
+
+/// tanh(x): near 0 Lambert's continued fraction, elsewhere by the exponential, which would cancel there.
+#[inline(always)]
+pub(crate) fn hyperbolic_tangent(x: f32) -> f32 {
+    let z = x * x;
+    let above = z.mul_add(z.mul_add(21.0, 1260.0), 10_395.0);
+    let below = z.mul_add(z.mul_add(z + 210.0, 4725.0), 10_395.0);
+    let far = (1.0 - 2.0 / (1.0 + exponential(2.0 * x.abs()))).copysign(x);
+    if x.abs() < 0.625 { x * above / below } else { far }
+}
+
+/// The normal distribution at `x`: (P(X <= x), its density), both to a few units in the last place of 1.
+///
+/// The upper tail is exp(-x^2 / 2) R(1 / (1 + 0.3 x)) with a polynomial R, fitted for the smallest relative error (6e-8) on
+/// 0 <= x <= 14; beyond that the tail is 0 in f32.
+#[inline(always)]
+pub(crate) fn normal_distribution(x: f32) -> (f32, f32) {
+    let u = x.abs();
+    let t = 1.0 / (1.0 + 0.3 * u);
+    let terms = [
+        -0.169_166_64,
+        0.228_661_09,
+        -0.076_507_55,
+        0.142_536_21,
+        0.094_683_26,
+        0.121_920_4,
+        0.119_487_68,
+        7.169_252e-6,
+    ];
+    let series = terms.iter().fold(0.038_378_403, |sum: f32, term| t.mul_add(sum, *term));
+    let bell = exponential(-0.5 * u * u);
+    let tail = bell * series;
+    // 1 / sqrt(2 pi).
+    (if x < 0.0 { tail } else { 1.0 - tail }, 0.398_942_3 * bell)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -69,6 +119,43 @@ mod tests {
         assert_eq!([-1e9, f32::NEG_INFINITY].map(exponential), [0.0; 2]);
         assert_eq!(exponential(f32::INFINITY), f32::INFINITY);
         assert!(exponential(f32::NAN).is_nan());
+    }
+
+    /// P(X <= x) by Simpson's rule from 0.
+    fn distribution(x: f64) -> f64 {
+        let density = |x: f64| (-0.5 * x * x).exp() / std::f64::consts::TAU.sqrt();
+        let step = x / 1000.0;
+        let pairs = (0..1000).map(|i| {
+            let first = i as f64 * step;
+            (density(first) + 4.0 * density(first + 0.5 * step) + density(first + step)) * step / 6.0
+        });
+        0.5 + pairs.sum::<f64>()
+    }
+
+    #[test]
+    fn sigmoids_are_those_functions() {
+        for i in -2000..=2000 {
+            let x = i as f32 * 0.01;
+            let wide = f64::from(x);
+            let (below, density) = normal_distribution(x);
+            assert!((f64::from(below) - distribution(wide)).abs() < 2e-7, "distribution at {x}: {below}");
+            let exact = (-0.5 * wide * wide).exp() / std::f64::consts::TAU.sqrt();
+            assert!((f64::from(density) - exact).abs() < 2e-7, "density at {x}: {density}");
+            let exact = wide.tanh();
+            assert!((f64::from(hyperbolic_tangent(x)) - exact).abs() <= 3e-7 * exact.abs(), "tanh {x}");
+            let exact = 1.0 / (1.0 + (-wide).exp());
+            assert!((f64::from(sigmoid(x)) - exact).abs() <= 4e-7 * exact, "sigmoid {x}");
+            let y = (i + 2000) as f32 / 4000.0;
+            let exact = f64::from(y).ln_1p();
+            assert!((f64::from(logarithm_of_one_plus(y)) - exact).abs() <= 3e-7 * exact, "log 1 + {y}");
+        }
+        assert_eq!(
+            [f32::NEG_INFINITY, -200.0, 200.0, f32::INFINITY].map(|x| normal_distribution(x).0),
+            [0.0, 0.0, 1.0, 1.0]
+        );
+        assert_eq!([-1e9, 1e9].map(hyperbolic_tangent), [-1.0, 1.0]);
+        assert_eq!([f32::NEG_INFINITY, f32::INFINITY].map(sigmoid), [0.0, 1.0]);
+        assert!(hyperbolic_tangent(f32::NAN).is_nan() && sigmoid(f32::NAN).is_nan());
     }
 
     #[test]

@@ -4,6 +4,7 @@ use rayon::prelude::*;
 
 use crate::cpu::{Cpu, Views};
 use crate::launch::{Cost, Kernel, Shader, Slot, Words, bytes_of, linear_grid};
+use crate::ops::functions::{exponential, hyperbolic_tangent, logarithm_of_one_plus, normal_distribution, sigmoid};
 
 /// Elements that one task of the CPU kernel computes: enough to pay for the task, few enough to stay in a cache.
 const CHUNK: usize = 8192;
@@ -40,7 +41,52 @@ pub enum Function {
     Abs,
     /// `log(1 + exp(x))`.
     Softplus,
+    /// `x P(X <= x)` for a normal `X`: the Gaussian error linear unit (Hendrycks and Gimpel, 2016), exact.
+    Gelu,
+    /// Its approximation `x / 2 (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3)))`.
+    GeluTanh,
+    /// `x / (1 + exp(-x))`, also called swish.
+    Silu,
+    /// `x clamp(x + 3, 0, 6) / 6` (Howard et al., ICCV 2019).
+    HardSwish,
+    /// `clamp(x + 3, 0, 6) / 6`.
+    HardSigmoid,
 }
+
+/// `(1 + tanh(u)) / 2` is the sigmoid of `2 u`: this is `2 u` of [`Function::GeluTanh`].
+#[inline(always)]
+pub(super) fn gelu_exponent(v: f32) -> f32 {
+    GELU_SLOPE * v * (1.0 + 0.044_715 * v * v)
+}
+
+/// `2 sqrt(2 / pi)`.
+pub(super) const GELU_SLOPE: f32 = 1.595_769_1;
+
+#[inline(always)]
+fn hard_sigmoid(v: f32) -> f32 {
+    (v + 3.0).clamp(0.0, 6.0) * (1.0 / 6.0)
+}
+
+/// Runs `$body` with `$function` a constant: the choice must not be made element by element, or the loop is no vector code.
+macro_rules! for_each_function {
+    ($of:expr, |$function:ident| $body:expr) => {
+        for_each_function!(@ $of, $function, $body, Relu Exp Log Sqrt Square Reciprocal Sin Tanh Sigmoid Abs Softplus
+            Gelu GeluTanh Silu HardSwish HardSigmoid)
+    };
+    (@ $of:expr, $function:ident, $body:expr, $($name:ident)*) => {
+        match $of {
+            Function::Affine { scale, shift } => {
+                let $function = Function::Affine { scale, shift };
+                $body
+            }
+            $(Function::$name => {
+                let $function = Function::$name;
+                $body
+            })*
+        }
+    };
+}
+pub(super) use for_each_function;
 
 impl Function {
     pub(super) fn code(self) -> u32 {
@@ -57,6 +103,11 @@ impl Function {
             Self::Sigmoid => 9,
             Self::Abs => 10,
             Self::Softplus => 11,
+            Self::Gelu => 12,
+            Self::GeluTanh => 13,
+            Self::Silu => 14,
+            Self::HardSwish => 15,
+            Self::HardSigmoid => 16,
         }
     }
 
@@ -66,16 +117,21 @@ impl Function {
         match self {
             Self::Affine { scale, shift } => scale * v + shift,
             Self::Relu => v.max(0.0),
-            Self::Exp => v.exp(),
+            Self::Exp => exponential(v),
             Self::Log => v.ln(),
             Self::Sqrt => v.sqrt(),
             Self::Square => v * v,
             Self::Reciprocal => 1.0 / v,
             Self::Sin => v.sin(),
-            Self::Tanh => v.tanh(),
-            Self::Sigmoid => 1.0 / (1.0 + (-v).exp()),
+            Self::Tanh => hyperbolic_tangent(v),
+            Self::Sigmoid => sigmoid(v),
             Self::Abs => v.abs(),
-            Self::Softplus => v.max(0.0) + (-v.abs()).exp().ln_1p(),
+            Self::Softplus => v.max(0.0) + logarithm_of_one_plus(exponential(-v.abs())),
+            Self::Gelu => v * normal_distribution(v).0,
+            Self::GeluTanh => v * sigmoid(gelu_exponent(v)),
+            Self::Silu => v * sigmoid(v),
+            Self::HardSwish => v * hard_sigmoid(v),
+            Self::HardSigmoid => hard_sigmoid(v),
         }
     }
 }
@@ -121,16 +177,15 @@ impl Kernel for Unary {
     fn run(&self, cpu: &Cpu, views: Views<'_>) {
         let [x, y] = views.split();
         let (x, y) = (x.read(), y.write());
-        let function = self.function;
         y.par_chunks_mut(CHUNK).zip(x.par_chunks(CHUNK)).for_each(|(y, x)| {
-            cpu.vectorised(
+            for_each_function!(self.function, |function| cpu.vectorised(
                 #[inline(always)]
                 || {
                     for (y, x) in y.iter_mut().zip(x) {
                         *y = function.apply(*x);
                     }
                 },
-            );
+            ));
         });
     }
 }

@@ -5,29 +5,62 @@ use rayon::prelude::*;
 use crate::cpu::{Cpu, Views};
 use crate::launch::{Cost, Kernel, Shader, Slot, Words, bytes_of, linear_grid};
 use crate::ops::Function;
+use crate::ops::functions::{exponential, hyperbolic_tangent, normal_distribution, sigmoid};
+use crate::ops::unary::{GELU_SLOPE, for_each_function, gelu_exponent};
 
 const CHUNK: usize = 8192;
 
 impl Function {
-    /// Its derivative at `v`; that of relu and of the magnitude is 0 at 0.
+    /// Its derivative at `v`; that of relu and of the magnitude is 0 at 0, that of the hard functions at -3 and 3 as PyTorch has it.
     #[inline(always)]
     pub fn derivative(self, v: f32) -> f32 {
         match self {
             Self::Affine { scale, .. } => scale,
             Self::Relu => f32::from(v > 0.0),
-            Self::Exp => v.exp(),
+            Self::Exp => exponential(v),
             Self::Log => 1.0 / v,
             Self::Sqrt => 0.5 / v.sqrt(),
             Self::Square => 2.0 * v,
             Self::Reciprocal => -1.0 / (v * v),
             Self::Sin => v.cos(),
-            Self::Tanh => 1.0 - v.tanh() * v.tanh(),
+            Self::Tanh => {
+                let t = hyperbolic_tangent(v);
+                1.0 - t * t
+            }
             Self::Sigmoid => {
-                let s = 1.0 / (1.0 + (-v).exp());
+                let s = sigmoid(v);
                 s * (1.0 - s)
             }
             Self::Abs => f32::from(v > 0.0) - f32::from(v < 0.0),
-            Self::Softplus => 1.0 / (1.0 + (-v).exp()),
+            Self::Softplus => sigmoid(v),
+            Self::Gelu => {
+                let (below, density) = normal_distribution(v);
+                // Beyond that the density is 0, and infinity times 0 would be no number.
+                below + v.clamp(-20.0, 20.0) * density
+            }
+            Self::GeluTanh => {
+                let v = v.clamp(-20.0, 20.0);
+                let s = sigmoid(gelu_exponent(v));
+                s + v * s * (1.0 - s) * GELU_SLOPE * (1.0 + 3.0 * 0.044_715 * v * v)
+            }
+            Self::Silu => {
+                let v = v.clamp(-100.0, 100.0);
+                let s = sigmoid(v);
+                s * (1.0 + v * (1.0 - s))
+            }
+            Self::HardSwish => {
+                let within = v * (1.0 / 3.0) + 0.5;
+                let above = if v >= 3.0 { 1.0 } else { within };
+                if v <= -3.0 { 0.0 } else { above }
+            }
+            // Not `&&`: a branch would keep the loop from becoming vector code.
+            Self::HardSigmoid => {
+                if (v > -3.0) & (v < 3.0) {
+                    1.0 / 6.0
+                } else {
+                    0.0
+                }
+            }
         }
     }
 }
@@ -73,16 +106,15 @@ impl Kernel for UnaryGradient {
     fn run(&self, cpu: &Cpu, views: Views<'_>) {
         let [x, g, y] = views.split();
         let (x, g, y) = (x.read(), g.read(), y.write());
-        let function = self.function;
         y.par_chunks_mut(CHUNK).zip(x.par_chunks(CHUNK)).zip(g.par_chunks(CHUNK)).for_each(|((y, x), g)| {
-            cpu.vectorised(
+            for_each_function!(self.function, |function| cpu.vectorised(
                 #[inline(always)]
                 || {
                     for ((y, x), g) in y.iter_mut().zip(x).zip(g) {
                         *y = g * function.derivative(*x);
                     }
                 },
-            );
+            ));
         });
     }
 }

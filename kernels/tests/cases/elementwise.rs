@@ -4,11 +4,11 @@ use parnas_kernels::Kernel;
 use parnas_kernels::ops::{Binary, BinaryOperation, Function, Unary, UnaryGradient};
 
 use crate::reference::binary::binary;
-use crate::reference::unary::unary;
+use crate::reference::unary::{unary, value};
 use crate::reference::unary_gradient::unary_gradient;
-use crate::support::{ODD, assert_close, devices, numbers, run};
+use crate::support::{Exact, ODD, assert_close, devices, numbers, run};
 
-const FUNCTIONS: [Function; 12] = [
+const FUNCTIONS: [Function; 17] = [
     Function::Affine { scale: 1.5, shift: -0.25 },
     Function::Relu,
     Function::Exp,
@@ -21,13 +21,30 @@ const FUNCTIONS: [Function; 12] = [
     Function::Sigmoid,
     Function::Abs,
     Function::Softplus,
+    Function::Gelu,
+    Function::GeluTanh,
+    Function::Silu,
+    Function::HardSwish,
+    Function::HardSigmoid,
 ];
+
+fn is_gate(function: Function) -> bool {
+    matches!(
+        function,
+        Function::Gelu | Function::GeluTanh | Function::Silu | Function::HardSwish | Function::HardSigmoid
+    )
+}
 
 /// Arguments at which the function is defined and not steep.
 fn arguments(function: Function, len: usize) -> Vec<f32> {
     let mut x = numbers(len as u64, len);
     if matches!(function, Function::Log | Function::Sqrt | Function::Reciprocal) {
         x.iter_mut().for_each(|x| *x = x.abs() + 0.1);
+    }
+    if is_gate(function) {
+        // On both sides of the bends, and far out.
+        x.iter_mut().for_each(|x| *x *= 8.0);
+        [3.0, -3.0, 0.0, -30.0, 30.0, -1e4, 1e4].iter().zip(x.iter_mut()).for_each(|(far, x)| *x = *far);
     }
     x
 }
@@ -63,6 +80,24 @@ fn derivatives_agree_with_the_reference() {
                 let exact = unary_gradient(function, &x, &g);
                 assert_close(&format!("{function:?}' of {len} on {}", facts.selector), &got[0], &exact, 4e-6, 2e-6);
             }
+        }
+    }
+}
+
+/// Against central differences of the f64 reference, away from the bends of the hard functions.
+#[test]
+fn derivatives_are_central_differences() {
+    let step = 1e-6;
+    for function in FUNCTIONS.into_iter().filter(|function| is_gate(*function)) {
+        let x: Vec<f32> = numbers(3, 127).iter().map(|x| 5.0 * x).filter(|x| (x.abs() - 3.0).abs() > 1e-3).collect();
+        let g = numbers(4, x.len());
+        let slope = |x: f64| (value(function, x + step) - value(function, x - step)) / (2.0 * step);
+        let exact: Vec<Exact> =
+            x.iter().zip(&g).map(|(x, g)| Exact::of(f64::from(*g) * slope(f64::from(*x)))).collect();
+        for facts in devices() {
+            let kernel = UnaryGradient { function, len: x.len() };
+            let got = run(&facts, kernel, &[x.clone(), g.clone(), vec![f32::NAN; x.len()]]);
+            assert_close(&format!("{function:?}' on {}", facts.selector), &got[0], &exact, 2e-6, 2e-6);
         }
     }
 }
