@@ -517,6 +517,40 @@ def elastic():
         depth = family.uniform(0.2, 0.8, 2, 2) if sample == "relaxed" else F.one_hot(torch.tensor([0, 1])).double()
         chosen = {"weights": first, "sizes": second, "depth": depth}
         both(f"bottleneck_{sample}", bottleneck, chosen, x=family.normal(2, 3, 4, 6, 5), **parameters)
+def layer_norm():
+    family = Family("layer_norm", 21)
+    width, widths = 12, (4, 8, 12)
+    x = lambda: family.normal(2, 5, width, scale=2.0, shift=0.5)
+    scale = lambda *shape: family.normal(*shape, scale=0.5, shift=1.0)
+    shift = lambda *shape: family.normal(*shape)
+    norm = lambda x, scale=None, shift=None: F.layer_norm(x, x.shape[-1:], scale, shift, EPSILON)
+    rms = lambda x, scale=None: F.rms_norm(x, x.shape[-1:], scale, EPSILON)
+    family.case("plain", norm, x=x())
+    family.case("affine", norm, x=x(), scale=scale(width), shift=shift(width))
+    apart = lambda x, scale, shift: torch.stack([norm(x[a], scale[a], shift[a]) for a in range(2)])
+    family.case("affine_apart", apart, x=x(), scale=scale(2, width), shift=shift(2, width))
+    family.case("rms", rms, x=x(), scale=scale(width))
+
+    def elastic(x, weights, scale, shift):
+        """The weighted sum of the normalisations of each width, what lies beyond a width being 0."""
+        each = [F.pad(norm(x[..., :w], scale[:w], shift[:w]), (0, width - w)) for w in widths]
+        return sum(weights[:, k, None, None] * each[k] for k in range(len(widths)))
+
+    def elastic_rms(x, weights, scale):
+        each = [F.pad(rms(x[..., :w], scale[:w]), (0, width - w)) for w in widths]
+        return sum(weights[:, k, None, None] * each[k] for k in range(len(widths)))
+
+    def selected(x, weights, scale, shift):
+        """The same, where a weight of 0 has no gradient."""
+        return elastic(x, weights * (weights.detach() != 0.0), scale, shift)
+
+    relaxed = lambda: F.softmax(family.normal(2, 3), -1).float().double()
+    one_hot = torch.eye(3)[torch.tensor([1, 0])]
+    affine = lambda: {"scale": scale(width), "shift": shift(width)}
+    family.case("elastic_relaxed", elastic, x=x(), weights=relaxed(), **affine())
+    family.case("elastic_rms", elastic_rms, x=x(), weights=relaxed(), scale=scale(width))
+    family.case("elastic_exact", elastic, x=x(), weights=one_hot, **affine())
+    family.case("elastic_selected", selected, x=x(), weights=one_hot, **affine())
     family.write()
 
 
@@ -524,4 +558,6 @@ if __name__ == "__main__":
     for write in (matmul, convolution, pooling, normalisation, losses, elementwise, reductions):
         write()
     for write in (mixed_edge, optimisers, supernet, elastic):
+        write()
+    for write in (layer_norm,):
         write()

@@ -7,6 +7,7 @@ mod common;
 mod convolution;
 mod elastic;
 mod elementwise;
+mod layer_norm;
 mod losses;
 mod matmul;
 mod mixed_edge;

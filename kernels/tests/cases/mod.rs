@@ -9,6 +9,7 @@ mod elementwise;
 mod gather;
 mod host;
 mod kernel_transform;
+mod layer_norm;
 mod matmul;
 mod mixed_edge;
 mod optimise;

@@ -10,6 +10,7 @@ pub mod elastic_linear;
 pub mod gather;
 pub mod gram;
 pub mod kernel_transform;
+pub mod layer_norm;
 pub mod matmul;
 pub mod mixed_edge;
 pub mod optimisers;
