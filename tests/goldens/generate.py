@@ -554,10 +554,28 @@ def layer_norm():
     family.write()
 
 
+def rotary():
+    family = Family("rotary", 22)
+    heads, pairs, start = 3, 2, 5
+
+    def rotate(x):
+        """GPT-NeoX: of the first 2 * pairs channels of a head, the halves are the parts of the pairs."""
+        x = x.unflatten(-1, (heads, -1))
+        positions = torch.arange(start, start + x.shape[2]).to(x)
+        angles = positions[:, None] * 10000.0 ** (-torch.arange(0, 2 * pairs, 2).to(x) / (2 * pairs))
+        cosine, sine = (angle.repeat(1, 2)[:, None] for angle in (angles.cos(), angles.sin()))
+        turned, passed = x[..., : 2 * pairs], x[..., 2 * pairs :]
+        crossed = torch.cat((-turned[..., pairs:], turned[..., :pairs]), -1)
+        return torch.cat((turned * cosine + crossed * sine, passed), -1).flatten(-2)
+
+    family.case("partial", rotate, x=family.normal(2, 2, 7, heads * 9))
+    family.write()
+
+
 if __name__ == "__main__":
     for write in (matmul, convolution, pooling, normalisation, losses, elementwise, reductions):
         write()
     for write in (mixed_edge, optimisers, supernet, elastic):
         write()
-    for write in (layer_norm,):
+    for write in (layer_norm, rotary):
         write()

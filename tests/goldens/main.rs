@@ -16,4 +16,5 @@ mod optimisers;
 mod pooling;
 mod reductions;
 mod released;
+mod rotary;
 mod supernet;

@@ -18,6 +18,7 @@ mod pool2d;
 mod random;
 mod reduce;
 mod roofline;
+mod rotary;
 mod sample;
 mod shape;
 mod softmax;

@@ -18,6 +18,7 @@ pub mod peak_multiply_add;
 pub mod pool2d;
 pub mod random;
 pub mod reduce;
+pub mod rotary;
 pub mod sample;
 pub mod softmax;
 pub mod strided_copy;

@@ -16,6 +16,7 @@ mod optimise;
 mod pool2d;
 mod random;
 mod reduce;
+mod rotary;
 mod sample;
 mod shape;
 mod softmax;
@@ -30,6 +31,7 @@ pub use matmul::MatmulOptions;
 pub use min_norm::Combination;
 pub use mixed_edge::MixedOptions;
 pub use optimise::{AdamOptions, AdamState, SgdOptions, SgdState};
+pub use rotary::Rotary;
 pub use sample::SampleOptions;
 
 use super::{Graph, GraphError, Tensor};
