@@ -200,7 +200,18 @@ impl Graph {
         output: Vec<usize>,
         push: impl Fn(&mut PlanBuilder<'_>, &str, &[Operand], &[Operand]) -> KernelResult<()> + Send + Sync + 'static,
     ) -> Tensor {
-        self.append(name, Lowering::Push(Arc::new(push)), inputs, vec![output])[0]
+        self.push_outputs(name, inputs, vec![output], push)[0]
+    }
+
+    /// Appends a node of several launches with several outputs.
+    pub(crate) fn push_outputs(
+        &mut self,
+        name: &'static str,
+        inputs: &[Tensor],
+        outputs: Vec<Vec<usize>>,
+        push: impl Fn(&mut PlanBuilder<'_>, &str, &[Operand], &[Operand]) -> KernelResult<()> + Send + Sync + 'static,
+    ) -> Vec<Tensor> {
+        self.append(name, Lowering::Push(Arc::new(push)), inputs, outputs)
     }
 
     /// Appends an effect: a kernel whose last slots, the inputs `written`, are persistent tensors that it writes.

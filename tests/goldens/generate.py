@@ -572,10 +572,35 @@ def rotary():
     family.write()
 
 
+def vocabulary():
+    family = Family("vocabulary", 23)
+    classes, width = 11, 5
+
+    def tied(table, weight, tokens, labels, ignored=-100):
+        """A language model of one layer whose table of tokens is that of its outputs too."""
+        h = torch.tanh(F.embedding(tokens, table) @ weight)
+        logits = h @ table.mT
+        return F.cross_entropy(logits, labels, reduction="none", label_smoothing=0.1, ignore_index=ignored)[None]
+
+    tensors = lambda: {"table": family.normal(classes, width), "weight": family.normal(width, width)}
+    whole = lambda: {"tokens": family.whole(classes, 13), "labels": family.whole(classes, 13)}
+    family.case("tied", tied, constants=whole(), **tensors())
+    family.case("tied_ignored", lambda *rest, **whole: tied(*rest, **whole, ignored=3), constants=whole(), **tensors())
+
+    def shared(h, table, labels):
+        return torch.stack([F.cross_entropy(h[a] @ table.mT, labels, reduction="none") for a in range(2)])
+
+    tables = lambda h, table, labels: torch.stack([shared(h, table[a], labels)[a] for a in range(2)])
+    h, labels = lambda: family.normal(2, 7, width), lambda: {"labels": family.whole(classes, 7)}
+    family.case("shared", shared, constants=labels(), h=h(), table=family.normal(classes, width))
+    family.case("apart", tables, constants=labels(), h=h(), table=family.normal(2, classes, width))
+    family.write()
+
+
 if __name__ == "__main__":
     for write in (matmul, convolution, pooling, normalisation, losses, elementwise, reductions):
         write()
     for write in (mixed_edge, optimisers, supernet, elastic):
         write()
-    for write in (layer_norm, rotary):
+    for write in (layer_norm, rotary, vocabulary):
         write()

@@ -18,3 +18,4 @@ mod reductions;
 mod released;
 mod rotary;
 mod supernet;
+mod vocabulary;

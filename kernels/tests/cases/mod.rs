@@ -22,3 +22,4 @@ mod rotary;
 mod sample;
 mod shape;
 mod softmax;
+mod vocabulary;

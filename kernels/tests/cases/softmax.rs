@@ -7,7 +7,8 @@ use crate::reference::softmax::{
 };
 use crate::support::{assert_close, bits, devices, numbers, run};
 
-const EXTENTS: [(u32, u32); 8] = [(1, 1), (41, 3), (300, 33), (3, 64), (3, 65), (31, 127), (2, 1000), (1, 70_001)];
+const EXTENTS: [(u32, u32); 9] =
+    [(1, 1), (41, 3), (300, 33), (3, 64), (3, 65), (31, 127), (2, 1000), (1, 70_001), (3, 50_304)];
 
 /// Logits far from 0, so that an exponential without the shift would overflow.
 fn logits(seed: u64, len: usize) -> Vec<f32> {

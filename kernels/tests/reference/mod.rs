@@ -24,3 +24,4 @@ pub mod softmax;
 pub mod strided_copy;
 pub mod unary;
 pub mod unary_gradient;
+pub mod vocabulary;
