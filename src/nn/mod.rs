@@ -8,6 +8,7 @@ mod elastic;
 mod linear;
 mod normalisation;
 mod residual;
+mod squeeze_excitation;
 mod supernet;
 mod weight_sharing;
 
@@ -17,6 +18,7 @@ pub use elastic::{ElasticConvolution, ElasticDepthwise, ElasticLinear};
 pub use linear::Linear;
 pub use normalisation::{EPSILON, Normalisation, StatisticsStore};
 pub use residual::{Residual, Stem};
+pub use squeeze_excitation::SqueezeExcitation;
 pub use supernet::Supernet;
 pub use weight_sharing::{Network, Shared, WeightSharing};
 

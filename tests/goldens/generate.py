@@ -597,10 +597,29 @@ def vocabulary():
     family.write()
 
 
+def squeeze_excitation():
+    family = Family("squeeze_excitation", 24)
+
+    def squeeze(x, reduce_weight, reduce_bias, expand_weight, expand_bias):
+        hidden = F.relu(x.mean((3, 4)) @ reduce_weight + reduce_bias)
+        return x * F.hardsigmoid(hidden @ expand_weight + expand_bias)[..., None, None]
+
+    family.case(
+        "layer",
+        squeeze,
+        x=family.normal(2, 3, 4, 3, 5),
+        reduce_weight=family.normal(4, 2),
+        reduce_bias=family.normal(2),
+        expand_weight=family.normal(2, 4, scale=3.0),
+        expand_bias=family.normal(4),
+    )
+    family.write()
+
+
 if __name__ == "__main__":
     for write in (matmul, convolution, pooling, normalisation, losses, elementwise, reductions):
         write()
     for write in (mixed_edge, optimisers, supernet, elastic):
         write()
-    for write in (layer_norm, rotary, vocabulary):
+    for write in (layer_norm, rotary, vocabulary, squeeze_excitation):
         write()

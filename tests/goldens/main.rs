@@ -17,5 +17,6 @@ mod pooling;
 mod reductions;
 mod released;
 mod rotary;
+mod squeeze_excitation;
 mod supernet;
 mod vocabulary;

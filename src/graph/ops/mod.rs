@@ -19,6 +19,7 @@ mod random;
 mod reduce;
 mod rotary;
 mod sample;
+mod scale_channels;
 mod shape;
 mod softmax;
 
