@@ -13,15 +13,16 @@ use parnas_kernels::ops::{
     Activation, Adam, Affine, BatchNormalise, BatchNormaliseGradient, BatchNormaliseSums, BatchStatistics, Bias,
     ChannelMask, ChannelMaskGradient, Conv2d, Conv2dForward, Conv2dInputGradient, Conv2dWeightGradient, Coverage,
     CoverageGradient, CrossEntropy, CrossEntropyGradient, Elastic, ElasticLinear, ElasticLinearForward,
-    ElasticLinearInputGradient, ElasticLinearWeightGradient, ElasticOutput, FoldRows, Function, GatherGradient,
-    KernelTransform, KernelTransformChoiceGradient, KernelTransformMatrixGradient, KernelTransformWeightGradient,
+    ElasticLinearInputGradient, ElasticLinearWeightGradient, ElasticOutput, ElasticWidth, FoldRows, Function,
+    GatherGradient, KernelTransform, KernelTransformChoiceGradient, KernelTransformMatrixGradient,
+    KernelTransformWeightGradient, LayerNorm, LayerNormForward, LayerNormGradient, LayerNormSums, LinearCrossEntropy,
     Matmul, MixedCombine, MixedEdge, MixedInputGradient, MixedNormaliseGradient, MixedStatistics, MixedSums,
-    MixedWeightGradient, Pool2d, Pool2dForward, Pool2dGradient, PoolKind, Reduce, ReduceKind, Schedule, Softmax,
-    SoftmaxGradient, StridedCopy, Unary, UnaryGradient, Unselected,
+    MixedWeightGradient, Pool2d, Pool2dForward, Pool2dGradient, PoolKind, Reduce, ReduceKind, Rotary, RowAffine,
+    Schedule, Softmax, SoftmaxGradient, StridedCopy, Unary, UnaryGradient, Unselected,
 };
 
 use bench::Bench;
-use launch::{measure, measure_weight_gradient};
+use launch::{measure, measure_vocabulary, measure_weight_gradient};
 
 fn matmul(bench: &mut Bench) {
     let sizes = [
@@ -53,10 +54,23 @@ fn matmul(bench: &mut Bench) {
 
 fn elementwise(bench: &mut Bench) {
     let len = 1 << 20;
-    for function in [Function::Relu, Function::Exp, Function::Sigmoid] {
+    for function in [
+        Function::Relu,
+        Function::Exp,
+        Function::Sigmoid,
+        Function::Tanh,
+        Function::Softplus,
+        Function::Gelu,
+        Function::GeluTanh,
+        Function::Silu,
+        Function::HardSwish,
+        Function::HardSigmoid,
+    ] {
         measure(bench, &format!("{function:?} 1M"), Unary { function, len });
     }
-    measure(bench, "Sigmoid 1M", UnaryGradient { function: Function::Sigmoid, len });
+    for function in [Function::Sigmoid, Function::Gelu, Function::Silu, Function::HardSwish] {
+        measure(bench, &format!("{function:?} 1M"), UnaryGradient { function, len });
+    }
 }
 
 fn reduce(bench: &mut Bench) {
@@ -76,6 +90,53 @@ fn softmax(bench: &mut Bench) {
     for (size, rows, classes) in [("3328x10", 3328, 10), ("512x1000", 512, 1000)] {
         measure(bench, size, CrossEntropy { rows, classes, label_rows: 256, smoothing: 0.1 });
         measure(bench, size, CrossEntropyGradient { rows, classes, label_rows: 256, smoothing: 0.1 });
+    }
+}
+
+fn layer_norm(bench: &mut Bench) {
+    let elastic = || Some(ElasticWidth { widths: vec![128, 256, 384], evaluate_all: false });
+    for (size, architectures, rows, width, elastic) in [
+        ("2048x384", 1, 2048, 384, None),
+        ("13x256x64", 13, 256, 64, None),
+        ("512x1280", 1, 512, 1280, None),
+        ("2048x384 of 3 widths", 1, 2048, 384, elastic()),
+    ] {
+        let (affine, shared_affine) = (RowAffine::ScaleAndShift, true);
+        let norm =
+            LayerNorm { architectures, rows, width, epsilon: 1e-5, centred: true, affine, shared_affine, elastic };
+        measure(bench, size, LayerNormForward(norm.clone()));
+        measure(bench, size, LayerNormGradient { norm: norm.clone(), of_weights: norm.elastic.is_some() });
+        measure(bench, size, LayerNormSums(norm.clone()));
+        let root_mean_square = LayerNorm { centred: false, affine: RowAffine::Scale, ..norm };
+        measure(bench, &format!("root mean square {size}"), LayerNormForward(root_mean_square));
+    }
+}
+
+fn rotary(bench: &mut Bench) {
+    let [rows, length, heads, head, half, positions] = [8, 256, 6, 64, 32, 256];
+    let (start, read_start, inverse) = (0, false, false);
+    let kernel = Rotary { rows, length, heads, head, half, positions, start, read_start, inverse };
+    measure(bench, "8x256x6x64", kernel);
+}
+
+fn vocabulary(bench: &mut Bench) {
+    for (size, architectures, rows, width, classes) in
+        [("512x384 of 50304", 1, 512, 384, 50_304), ("6x64x64 of 1000", 6, 64, 64, 1000)]
+    {
+        let chunk = LinearCrossEntropy::default_chunk(rows, classes, 16 << 20);
+        let (label_rows, ignored, smoothing, shared_table) = (rows, None, 0.1, true);
+        let loss = LinearCrossEntropy {
+            architectures,
+            rows,
+            width,
+            classes,
+            label_rows,
+            ignored,
+            smoothing,
+            shared_table,
+            chunk,
+        };
+        measure_vocabulary(bench, size, loss);
     }
 }
 
@@ -256,6 +317,9 @@ fn main() -> ExitCode {
     mixed_edge(&mut bench);
     elastic(&mut bench);
     pooling(&mut bench);
+    layer_norm(&mut bench);
+    rotary(&mut bench);
+    vocabulary(&mut bench);
     bench.finish();
     ExitCode::SUCCESS
 }

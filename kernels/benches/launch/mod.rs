@@ -1,7 +1,7 @@
 //! One benchmark: a plan of one launch, or of the launches of one operation.
 
 use criterion::Throughput;
-use parnas_kernels::ops::Conv2dWeightGradient;
+use parnas_kernels::ops::{Conv2dWeightGradient, LinearCrossEntropy};
 use parnas_kernels::plan::{Buffers, Operand, PlanBuilder};
 use parnas_kernels::{DeviceFacts, Executor, Kernel, Prepared, Result};
 
@@ -34,6 +34,28 @@ pub fn measure_weight_gradient(bench: &mut Bench, size: &str, gradient: Conv2dWe
         gradient.push(plan, "gradient", operands[0], operands[1], None, operands[2])
     };
     let (name, throughput) = ("conv2d_weight_gradient", Throughput::Elements(operations));
+    bench.measure(name, size, throughput, |facts| Launches::new(facts, name, &slots, push), Launches::run);
+}
+
+/// Measures a loss over a vocabulary and its gradients, each of which takes several launches.
+pub fn measure_vocabulary(bench: &mut Bench, size: &str, loss: LinearCrossEntropy) {
+    let [a, rows, width, classes] =
+        [loss.architectures, loss.rows, loss.width, loss.classes].map(|extent| extent as usize);
+    let (h, table) = (("h", a * rows * width), ("table", if loss.shared_table { 1 } else { a } * classes * width));
+    let (labels, normaliser) = (("labels", loss.label_rows as usize), ("normaliser", 2 * a * rows));
+    let product = 2 * (a * rows * width * classes) as u64;
+    let slots = [h, table, labels, ("loss", a * rows), normaliser];
+    let push = |plan: &mut PlanBuilder<'_>, operands: &[Operand]| {
+        loss.push(plan, "loss", [operands[0], operands[1], operands[2]], [operands[3], operands[4]])
+    };
+    let (name, throughput) = ("linear_cross_entropy", Throughput::Elements(product));
+    bench.measure(name, size, throughput, |facts| Launches::new(facts, name, &slots, push), Launches::run);
+    let slots = [h, table, labels, normaliser, ("g", a * rows), ("dh", h.1), ("dtable", a * classes * width)];
+    let push = |plan: &mut PlanBuilder<'_>, operands: &[Operand]| {
+        let inputs = std::array::from_fn(|input| operands[input]);
+        loss.push_gradient(plan, "gradient", inputs, Some(operands[5]), Some(operands[6]))
+    };
+    let (name, throughput) = ("linear_cross_entropy_gradient", Throughput::Elements(3 * product));
     bench.measure(name, size, throughput, |facts| Launches::new(facts, name, &slots, push), Launches::run);
 }
 
