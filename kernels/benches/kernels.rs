@@ -286,6 +286,8 @@ fn elastic(bench: &mut Bench) {
     let size = format!("depthwise 7x7 on {size}");
     measure(bench, &size, Conv2dForward(depthwise));
     measure(bench, &size, Conv2dInputGradient { convolution: depthwise, accumulate: false });
+    let convolution = Conv2d { elastic: Elastic::FULL, ..depthwise };
+    measure_weight_gradient(bench, &size, Conv2dWeightGradient { convolution });
 }
 
 fn pooling(bench: &mut Bench) {

@@ -26,10 +26,10 @@ pub fn measure_weight_gradient(bench: &mut Bench, size: &str, gradient: Conv2dWe
     let images = (convolution.architectures * convolution.batch) as usize;
     let x = images * (convolution.in_channels * convolution.height * convolution.width) as usize;
     let dy = images * (convolution.out_channels * convolution.output_height() * convolution.output_width()) as usize;
-    let weights =
-        (convolution.out_channels * convolution.in_channels * convolution.kernel * convolution.kernel) as usize;
+    let depth = convolution.in_channels / convolution.groups;
+    let weights = (convolution.out_channels * depth * convolution.kernel * convolution.kernel) as usize;
     let slots = [("x", x), ("dy", dy), ("dw", convolution.architectures as usize * weights)];
-    let operations = 2 * dy as u64 * u64::from(convolution.in_channels * convolution.kernel * convolution.kernel);
+    let operations = 2 * dy as u64 * u64::from(depth * convolution.kernel * convolution.kernel);
     let push = |plan: &mut PlanBuilder<'_>, operands: &[Operand]| {
         gradient.push(plan, "gradient", operands[0], operands[1], None, operands[2])
     };
