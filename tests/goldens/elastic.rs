@@ -139,3 +139,30 @@ fn bottlenecks_of_elastic_width_kernel_and_depth() {
         case.expect_with_gradients(y, &inputs);
     });
 }
+
+#[test]
+fn shapes_that_do_not_fit_are_refused() {
+    let mut graph = Graph::new();
+    let [x, weights, w] = [vec![2, 3, 7], vec![2, 3], vec![9, 7]].map(|shape| graph.fill(&shape, 1.0));
+    let options = CoverageOptions { unselected: Unselected::Zero, gate: None };
+    assert!(graph.coverage(weights, &[1, 2], options).is_err(), "three weights of two widths");
+    let gate = Some((x, Gate { width: 3, choice: 1 }));
+    assert!(graph.coverage(weights, &[1, 2, 3], CoverageOptions { gate, ..options }).is_err(), "a gate of three axes");
+    let width = graph.coverage(weights, &[4, 9, 7], options).expect("the widths fit");
+    assert!(graph.mask_channels(x, width.mask, 2).is_err(), "a mask of 9 over 7 channels");
+    assert!(graph.gate_layer(x, width, 9).is_err(), "the layer after the last");
+    let apart = graph.fill(&[2, 9, 7], 1.0);
+    assert!(graph.elastic_linear(x, apart, ElasticLinearOptions::default()).is_err(), "a weight that is not shared");
+    let shared = graph.share(w, 2).expect("two share it");
+    let narrow = coverage(&mut graph, weights, &[4, 8, 7], Unselected::Zero);
+    let options = ElasticLinearOptions { output: Some(narrow), ..ElasticLinearOptions::default() };
+    assert!(graph.elastic_linear(x, shared, options).is_err(), "a mask of 8 over 9 outputs");
+    let options = ElasticLinearOptions { output: Some(width), ..ElasticLinearOptions::default() };
+    let y = graph.elastic_linear(x, shared, options).expect("the shapes fit");
+    assert_eq!(graph.shape(y), [2, 3, 9]);
+    let kernel = graph.fill(&[2, 4, 1, 7, 7], 1.0);
+    assert!(graph.kernel_transform(weights, kernel, [x, x], Unselected::Zero).is_err(), "matrices of other sizes");
+    let image = graph.fill(&[2, 1, 4, 9, 9], 1.0);
+    let bound = Convolution { padding: 3, groups: 4, output_extents: Some(width.mask), ..Convolution::default() };
+    assert!(graph.conv2d(image, kernel, bound).is_err(), "extents of two axes");
+}
