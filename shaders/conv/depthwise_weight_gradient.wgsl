@@ -1,12 +1,13 @@
 // dw[a,part,c,t] = sum_{n in part, p} dy[a,n,c,p] f(x[a,n,c,p+t]), f32: the gradient of the kernels, of at most 7 x 7, of a depthwise
 // convolution, of some images each; the sum over the parts is a reduction of its own.
 //
-// A workgroup owns a row of taps of a channel; an invocation walks whole rows of the images, local, local + 64, ..., with the sums
-// of eight taps in registers. SLIDE, without dilation: it moves a window of eight along x. Then a fixed tree of 64.
+// A workgroup owns a channel, its invocations are shared by the rows of taps that are taken: for one of them each walks whole rows of
+// the images, with the sums of eight taps in registers. SLIDE, without dilation: it moves a window of eight along x. What the
+// invocations of a row of taps have is added in order.
 // RELU: f = max(., 0). GATE: the gradient of architectures whose weight at the choice is 0 is 0. ELASTIC_OUTPUT, ELASTIC_REACH: that of
 // channels from the architecture's extent on, and of taps beyond its reach, is 0 and skipped.
-// Grid: A * parts * C * kernel, folded into x and y.
-// Rounds: ceil(images of a part * height / 64) * (1 + width * (1 + stride)) + 8.
+// Grid: A * parts * C, folded into x and y.
+// Rounds: ceil(images of a part * height / (64 / kernel)) * (1 + width * (1 + stride)) + 64.
 // Workgroup memory: 64 * 2 * 16 bytes.
 // Bindings: 0 parameters, 1 x, 2 dy, then gate [A, width] (GATE), output_extents u32 [A] (ELASTIC_OUTPUT), reach u32 [A]
 // (ELASTIC_REACH), dw [A, parts, C, taps].
@@ -82,23 +83,25 @@ fn main(
     @builtin(local_invocation_index) local: u32,
 ) {
     let flat = flat_workgroup(workgroup, groups);
-    if flat >= parameters.architectures * parameters.parts * parameters.groups * parameters.kernel {
+    if flat >= parameters.architectures * parameters.parts * parameters.groups {
         return;
     }
-    let ky = flat % parameters.kernel;
-    let channel = flat / parameters.kernel % parameters.groups;
-    let section = flat / parameters.kernel / parameters.groups;
+    let channel = flat % parameters.groups;
+    let section = flat / parameters.groups;
     let architecture = section / parameters.parts;
     let before = section % parameters.parts * parameters.part_images;
     let image = architecture * parameters.batch + before;
     let images = min(parameters.part_images, parameters.batch - before);
     let first = first_tap(architecture);
-    let end = parameters.kernel - first;
-    let runs = is_open(architecture) && is_live(architecture, channel) && ky >= first && ky < end;
-    let rows = select(0u, images * parameters.height, runs);
+    let count = parameters.kernel - 2u * first;
+    let walkers = 64u / count;
+    let walker = local / count;
+    let ky = first + local % count;
+    let runs = is_open(architecture) && is_live(architecture, channel);
+    let rows = select(0u, images * parameters.height, runs && walker < walkers);
     var low = vec4<f32>();
     var high = vec4<f32>();
-    for (var row = local; row < rows; row += 64u) {
+    for (var row = walker; row < rows; row += walkers) {
         let plane = (image + row / parameters.height) * parameters.groups + channel;
         let y = row % parameters.height;
         let py = y * parameters.stride + ky * parameters.dilation - parameters.padding;
@@ -133,19 +136,16 @@ fn main(
     partial_low[local] = low;
     partial_high[local] = high;
     workgroupBarrier();
-    for (var half = 32u; half > 0u; half /= 2u) {
-        if local < half {
-            partial_low[local] += partial_low[local + half];
-            partial_high[local] += partial_high[local + half];
+    if local < parameters.kernel * parameters.kernel {
+        // Below 0 wraps around to large numbers, which are not taken either.
+        let tap = vec2<u32>(local / parameters.kernel, local % parameters.kernel);
+        let taken = tap.x - first < count && tap.y - first < count;
+        let own = min(tap.x - first, count - 1u);
+        var total = 0.0;
+        for (var i = 0u; i < walkers; i += 1u) {
+            let place = i * count + own;
+            total += select(partial_high[place][tap.y % 4u], partial_low[place][tap.y % 4u], tap.y < 4u);
         }
-        workgroupBarrier();
-    }
-    if local < parameters.kernel {
-        var value = partial_high[0][local % 4u];
-        if local < 4u {
-            value = partial_low[0][local];
-        }
-        let place = (section * parameters.groups + channel) * parameters.weight_taps + ky * parameters.kernel + local;
-        dw[place] = select(0.0, value, local >= first && local < end);
+        dw[(section * parameters.groups + channel) * parameters.weight_taps + local] = select(0.0, total, taken);
     }
 }

@@ -125,7 +125,7 @@ impl Conv2d {
         }
         let [width, stride] = [self.output_width(), self.stride].map(u64::from);
         let rows = u64::from(self.part_images()) * u64::from(self.output_height());
-        let rounds = rows.div_ceil(64) * (1 + width * (1 + stride)) + 8;
+        let rounds = rows.div_ceil((64 / self.kernel).into()) * (1 + width * (1 + stride)) + 64;
         at_most(NAME, "the rounds through the rows of an image", rounds, ITERATIONS)
     }
 

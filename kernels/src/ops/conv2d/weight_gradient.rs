@@ -215,7 +215,7 @@ impl Kernel for PartialWeightGradient {
         let sections = self.0.architectures as usize * self.0.parts() as usize * self.0.groups as usize;
         let (rows, columns) = (self.0.group_outputs(), self.0.group_inputs() * self.0.taps());
         linear_grid(if self.0.depthwise_weights() {
-            sections * self.0.kernel as usize
+            sections
         } else if rows >= FEW {
             sections * rows.div_ceil(16) * columns.div_ceil(64)
         } else {
