@@ -6,6 +6,9 @@ use std::sync::Arc;
 use crate::launch::{Access, Cost, Kernel};
 use crate::{Error, Result};
 
+/// Bytes between the uniform parameters of two launches: the alignment that every adapter grants.
+pub(crate) const UNIFORM_STRIDE: u64 = 256;
+
 /// A persistent buffer, by its place in a [`Buffers`] table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct BufferId(pub usize);
@@ -92,6 +95,11 @@ impl Plan {
     /// Bytes of memory that the plan needs beside the persistent buffers, known before it runs.
     pub fn peak_bytes(&self) -> u64 {
         self.slots.iter().map(|len| 4 * *len as u64).sum()
+    }
+
+    /// Bytes of the uniform parameters of all launches, as a wgpu executor lays them out.
+    pub fn parameter_bytes(&self) -> u64 {
+        UNIFORM_STRIDE * self.launches.len().max(1) as u64
     }
 
     /// Operations and bytes of one replay.

@@ -1,5 +1,6 @@
 //! The CPU executor: launches run one after another, each parallel inside.
 
+use super::ledger::{Entry, Ledger};
 use crate::cpu::{Cpu, RawView, Views, reserve_scratch};
 use crate::device::DeviceFacts;
 use crate::launch::Kernel;
@@ -15,9 +16,9 @@ pub struct CpuExecutor {
     pool: Arc<rayon::ThreadPool>,
     infos: Vec<BufferInfo>,
     persistent: Vec<Memory>,
-    // Slots that prepared plans point into. A slot that has become too small for a new plan is kept for older plans.
-    slots: Vec<Memory>,
-    retired: Vec<Memory>,
+    // Prepared plans point into these and keep them alive, a slot that has become too small for a newer plan too.
+    slots: Vec<Arc<Memory>>,
+    ledger: Ledger,
 }
 
 /// Owned elements with a stable address, written only through launches and transfers.
@@ -25,6 +26,7 @@ pub struct CpuExecutor {
 struct Memory {
     pointer: *mut f32,
     len: usize,
+    _entry: Entry,
 }
 
 // SAFETY: Memory owns its elements like a Box<[f32]>.
@@ -33,9 +35,9 @@ unsafe impl Send for Memory {}
 unsafe impl Sync for Memory {}
 
 impl Memory {
-    fn zeroed(len: usize) -> Self {
+    fn zeroed(len: usize, ledger: &Ledger) -> Self {
         let elements = vec![0.0f32; len].into_boxed_slice();
-        Self { pointer: Box::into_raw(elements).cast(), len }
+        Self { pointer: Box::into_raw(elements).cast(), len, _entry: ledger.enter(4 * len as u64) }
     }
 
     fn elements(&self) -> &[f32] {
@@ -60,6 +62,7 @@ impl Drop for Memory {
 #[derive(Debug)]
 pub struct PreparedCpu {
     launches: Vec<(Arc<dyn Kernel>, Vec<RawView>)>,
+    _slots: Vec<Arc<Memory>>,
     // The pool identifies the executor: views into another executor's memory are refused.
     pool: Arc<rayon::ThreadPool>,
 }
@@ -82,7 +85,7 @@ impl CpuExecutor {
             infos: Vec::new(),
             persistent: Vec::new(),
             slots: Vec::new(),
-            retired: Vec::new(),
+            ledger: Ledger::default(),
         };
         executor.extend(buffers)?;
         Ok(executor)
@@ -99,13 +102,17 @@ impl CpuExecutor {
         pool.install(|| body(self))
     }
 
+    pub(super) fn allocated_bytes(&self) -> u64 {
+        self.ledger.total()
+    }
+
     pub(super) fn buffers(&self) -> usize {
         self.infos.len()
     }
 
     pub(super) fn extend(&mut self, buffers: &Buffers) -> Result<()> {
         for info in &buffers.infos()[self.infos.len()..] {
-            self.persistent.push(Memory::zeroed(info.len));
+            self.persistent.push(Memory::zeroed(info.len, &self.ledger));
             self.infos.push(info.clone());
         }
         Ok(())
@@ -114,9 +121,9 @@ impl CpuExecutor {
     pub(super) fn prepare(&mut self, plan: &Plan) -> Result<PreparedCpu> {
         for (index, len) in plan.slots.iter().enumerate() {
             if index == self.slots.len() {
-                self.slots.push(Memory::zeroed(*len));
+                self.slots.push(Arc::new(Memory::zeroed(*len, &self.ledger)));
             } else if self.slots[index].len < *len {
-                self.retired.push(std::mem::replace(&mut self.slots[index], Memory::zeroed(*len)));
+                self.slots[index] = Arc::new(Memory::zeroed(*len, &self.ledger));
             }
         }
         let mut launches = Vec::with_capacity(plan.launches.len());
@@ -136,7 +143,8 @@ impl CpuExecutor {
         }
         let scratch = plan.launches.iter().map(|launch| launch.kernel.scratch()).max().unwrap_or(0);
         self.pool.broadcast(|_| reserve_scratch(scratch));
-        Ok(PreparedCpu { launches, pool: Arc::clone(&self.pool) })
+        let slots = self.slots[..plan.slots.len()].to_vec();
+        Ok(PreparedCpu { launches, _slots: slots, pool: Arc::clone(&self.pool) })
     }
 
     /// Replays a plan.
@@ -166,9 +174,10 @@ impl CpuExecutor {
         self.pool.install(|| {
             for (index, (kernel, views)) in prepared.launches.iter().enumerate() {
                 around(index, &mut || {
-                    // SAFETY: the views point into memory that this executor owns and never frees while it lives (the
-                    // pool's identity was checked above); the plan refuses launches that write a tensor which they bind
-                    // twice, tensors alive together have distinct slots, and launches run one after another.
+                    // SAFETY: the views point into persistent memory, which this executor never frees while it lives (the
+                    // pool's identity was checked above), and into slots, which the prepared plan keeps alive; the plan
+                    // refuses launches that write a tensor which they bind twice, tensors alive together have distinct
+                    // slots, and launches run one after another.
                     kernel.run(&cpu, unsafe { Views::new(views) });
                 });
             }

@@ -2,6 +2,7 @@
 
 mod cpu;
 mod gpu;
+mod ledger;
 mod scopes;
 
 pub use cpu::CpuExecutor;
@@ -54,6 +55,15 @@ impl Executor {
         match self {
             Self::Cpu(executor) => executor.buffers(),
             Self::Gpu(executor) => executor.buffers(),
+        }
+    }
+
+    /// Bytes of all memory that it holds: persistent buffers, the memory slots of its plans and, on wgpu, their parameters.
+    /// Scratch memory of threads, and what drivers and other crates take for themselves, is not counted.
+    pub fn allocated_bytes(&self) -> u64 {
+        match self {
+            Self::Cpu(executor) => executor.allocated_bytes(),
+            Self::Gpu(executor) => executor.allocated_bytes(),
         }
     }
 

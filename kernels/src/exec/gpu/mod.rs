@@ -1,6 +1,7 @@
 //! The wgpu executor: bind groups and pipelines made once, a plan replayed as one pass and one submit.
 
 mod prepare;
+mod record;
 mod time;
 mod transfer;
 
@@ -9,14 +10,13 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use super::ledger::{Entry, Ledger};
 use super::scopes::Scopes;
 use crate::device::{DeviceFacts, DeviceKind, backend_name};
 use crate::launch::{Access, Cost, Shader};
 use crate::plan::{BufferId, BufferInfo, Buffers};
 use crate::{Error, Result};
 
-/// Bytes between the uniform parameters of two launches: the alignment that every adapter grants.
-const UNIFORM_STRIDE: u64 = 256;
 /// Submits that may be under way before [`GpuExecutor::run`] waits for the oldest.
 const IN_FLIGHT: usize = 4;
 /// Estimated seconds of work in one submit. Windows resets a device whose submit takes two seconds.
@@ -30,12 +30,20 @@ pub struct GpuExecutor {
     queue: wgpu::Queue,
     failure: Arc<Mutex<Failure>>,
     infos: Vec<BufferInfo>,
-    persistent: Vec<wgpu::Buffer>,
-    slots: Vec<wgpu::Buffer>,
+    persistent: Vec<Allocation>,
+    slots: Vec<Allocation>,
+    ledger: Ledger,
     pipelines: HashMap<Shader, wgpu::ComputePipeline>,
     layouts: HashMap<Vec<Access>, wgpu::BindGroupLayout>,
     in_flight: VecDeque<wgpu::SubmissionIndex>,
     counts: Counts,
+}
+
+/// A buffer, and its bytes as long as anything needs it.
+#[derive(Debug, Clone)]
+struct Allocation {
+    buffer: wgpu::Buffer,
+    entry: Arc<Entry>,
 }
 
 /// What the executor has created and submitted so far: a replayed step must only submit.
@@ -74,6 +82,8 @@ pub struct PreparedGpu {
     name: String,
     launches: Vec<Ready>,
     slices: Vec<Range<usize>>,
+    // Of the buffers that its bind groups keep alive.
+    _entries: Vec<Arc<Entry>>,
 }
 
 impl PreparedGpu {
@@ -188,6 +198,7 @@ impl GpuExecutor {
             infos: Vec::new(),
             persistent: Vec::new(),
             slots: Vec::new(),
+            ledger: Ledger::default(),
             pipelines: HashMap::new(),
             layouts: HashMap::new(),
             in_flight: VecDeque::new(),
@@ -207,7 +218,7 @@ impl GpuExecutor {
 
     /// The wgpu buffer behind a persistent buffer, for the host's own passes and copies.
     pub fn buffer(&self, BufferId(index): BufferId) -> Option<&wgpu::Buffer> {
-        self.persistent.get(index)
+        self.persistent.get(index).map(|allocation| &allocation.buffer)
     }
 
     /// Puts the host's own buffer in the place of a persistent one; plans prepared from now on use it.
@@ -226,7 +237,8 @@ impl GpuExecutor {
                 ),
             });
         }
-        self.persistent[index] = buffer;
+        // Its memory is the host's.
+        self.persistent[index] = Allocation { buffer, entry: Arc::new(self.ledger.enter(0)) };
         Ok(())
     }
 
@@ -247,7 +259,7 @@ impl GpuExecutor {
         }
     }
 
-    fn allocate(&mut self, name: &str, len: usize) -> Result<wgpu::Buffer> {
+    fn allocate(&mut self, name: &str, len: usize) -> Result<Allocation> {
         let size = 4 * len.max(1) as u64;
         let too_large = |what, limit| Error::Limit {
             tensor: name.to_owned(),
@@ -271,12 +283,11 @@ impl GpuExecutor {
         });
         self.counts.buffers += 1;
         scopes.close("buffer", name, &self.facts.name, size)?;
-        Ok(buffer)
+        Ok(Allocation { buffer, entry: Arc::new(self.ledger.enter(size)) })
     }
 
-    /// Bytes of all buffers.
-    fn bytes(&self) -> u64 {
-        self.persistent.iter().chain(&self.slots).map(wgpu::Buffer::size).sum()
+    pub(super) fn allocated_bytes(&self) -> u64 {
+        self.ledger.total()
     }
 
     pub(super) fn buffers(&self) -> usize {
@@ -347,7 +358,7 @@ impl GpuExecutor {
                 self.poll(oldest, &prepared.name)?;
             }
         }
-        scopes.close("any", &prepared.name, &self.facts.name, self.bytes())?;
+        scopes.close("any", &prepared.name, &self.facts.name, self.allocated_bytes())?;
         self.check(&prepared.name)
     }
 

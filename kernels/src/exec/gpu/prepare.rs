@@ -1,12 +1,13 @@
 //! A plan becomes pipelines and bind groups.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::{GpuExecutor, PreparedGpu, Ready, SUBMIT_SECONDS, UNIFORM_STRIDE};
+use super::{Allocation, GpuExecutor, PreparedGpu, Ready, SUBMIT_SECONDS};
 use crate::device::DeviceKind;
 use crate::exec::scopes::Scopes;
 use crate::launch::{Access, Shader, Slot};
-use crate::plan::{BufferId, Launch, Operand, Plan};
+use crate::plan::{BufferId, Launch, Operand, Plan, UNIFORM_STRIDE};
 use crate::{Error, Result};
 
 impl GpuExecutor {
@@ -16,32 +17,34 @@ impl GpuExecutor {
     /// As there.
     pub fn prepare(&mut self, plan: &Plan) -> Result<PreparedGpu> {
         for (index, len) in plan.slots.iter().enumerate() {
-            let fits = self.slots.get(index).is_some_and(|slot| slot.size() >= 4 * *len as u64);
+            let fits = self.slots.get(index).is_some_and(|slot| slot.buffer.size() >= 4 * *len as u64);
             if !fits {
                 let tenant = plan.transients.iter().find(|tensor| tensor.slot == index && tensor.len == *len);
-                let buffer = self.allocate(tenant.map_or("slot", |tensor| &tensor.name), *len)?;
+                let slot = self.allocate(tenant.map_or("slot", |tensor| &tensor.name), *len)?;
                 if index < self.slots.len() {
                     // Plans prepared before keep the old buffer alive through their bind groups.
-                    self.slots[index] = buffer;
+                    self.slots[index] = slot;
                 } else {
-                    self.slots.push(buffer);
+                    self.slots.push(slot);
                 }
             }
         }
         let uniforms = self.uniforms(plan)?;
         let mut launches = Vec::with_capacity(plan.launches.len());
         for (index, launch) in plan.launches.iter().enumerate() {
-            launches.push(self.ready(plan, launch, &uniforms, index)?);
+            launches.push(self.ready(plan, launch, &uniforms.buffer, index)?);
         }
         self.check(&plan.name)?;
-        let mut prepared = PreparedGpu { name: plan.name.clone(), launches, slices: Vec::new() };
+        let own = self.slots[..plan.slots.len()].iter().chain([&uniforms]);
+        let entries = own.map(|allocation| Arc::clone(&allocation.entry)).collect();
+        let mut prepared = PreparedGpu { name: plan.name.clone(), launches, slices: Vec::new(), _entries: entries };
         // Software devices have no watchdog.
         let watched = self.facts.kind != DeviceKind::Software;
         prepared.slices = prepared.slices_within(if watched { SUBMIT_SECONDS } else { Duration::MAX });
         Ok(prepared)
     }
 
-    fn uniforms(&mut self, plan: &Plan) -> Result<wgpu::Buffer> {
+    fn uniforms(&mut self, plan: &Plan) -> Result<Allocation> {
         let stride = (UNIFORM_STRIDE / 4) as usize;
         let mut words = vec![0u32; stride * plan.launches.len().max(1)];
         for (index, launch) in plan.launches.iter().enumerate() {
@@ -66,7 +69,7 @@ impl GpuExecutor {
         self.counts.buffers += 1;
         self.queue.write_buffer(&buffer, 0, bytemuck::cast_slice(&words));
         scopes.close("parameters", &plan.name, &self.facts.name, size)?;
-        Ok(buffer)
+        Ok(Allocation { buffer, entry: Arc::new(self.ledger.enter(size)) })
     }
 
     fn layout(&mut self, slots: &[Slot]) -> wgpu::BindGroupLayout {
@@ -136,7 +139,7 @@ impl GpuExecutor {
             }),
         }];
         for (place, (slot, operand)) in slots.iter().zip(&launch.operands).enumerate() {
-            let buffer = match operand {
+            let Allocation { buffer, .. } = match operand {
                 Operand::Persistent(BufferId(index)) => {
                     self.persistent.get(*index).ok_or(Error::UnknownBuffer(*index))?
                 }
@@ -157,7 +160,7 @@ impl GpuExecutor {
             entries: &entries,
         });
         self.counts.bind_groups += 1;
-        scopes.close(launch.kernel.name(), &launch.label, &self.facts.name, self.bytes())?;
+        scopes.close(launch.kernel.name(), &launch.label, &self.facts.name, self.allocated_bytes())?;
         let seconds = self.estimate(launch.kernel.cost());
         Ok(Ready { pipeline, bindings, grid: launch.kernel.grid(), seconds })
     }

@@ -56,7 +56,7 @@ impl GpuExecutor {
         self.submit(encoder);
         self.wait()?;
         let wall = start.elapsed().as_nanos() as f64;
-        scopes.close("time", &prepared.name, &self.facts.name, self.bytes())?;
+        scopes.close("time", &prepared.name, &self.facts.name, self.allocated_bytes())?;
         let mut times = Vec::new();
         if queries.is_some() {
             let period = f64::from(self.queue.get_timestamp_period());

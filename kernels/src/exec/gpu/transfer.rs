@@ -18,7 +18,7 @@ impl GpuExecutor {
             return Err(Error::Transfer { tensor: info.name.clone(), len: info.len, given: data.len() });
         }
         let scopes = Scopes::open(&self.device);
-        self.queue.write_buffer(&self.persistent[index], 0, bytemuck::cast_slice(data));
+        self.queue.write_buffer(&self.persistent[index].buffer, 0, bytemuck::cast_slice(data));
         scopes.close("write", &info.name, &self.facts.name, 4 * info.len as u64)?;
         self.check(&info.name)
     }
@@ -29,7 +29,7 @@ impl GpuExecutor {
     /// Where the device failed.
     pub fn read(&mut self, BufferId(index): BufferId) -> Result<Vec<f32>> {
         let info = self.infos.get(index).ok_or(Error::UnknownBuffer(index))?.clone();
-        let words = self.download(&self.persistent[index].clone(), 4 * info.len as u64, &info.name)?;
+        let words = self.download(&self.persistent[index].buffer.clone(), 4 * info.len as u64, &info.name)?;
         Ok(bytemuck::cast_slice(&words).to_vec())
     }
 
