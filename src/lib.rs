@@ -1,5 +1,6 @@
 //! Multi-objective differentiable neural architecture search on any GPU, or none.
 
+pub mod bench;
 pub mod cli;
 pub mod data;
 pub mod date;

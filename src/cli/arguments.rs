@@ -41,6 +41,26 @@ Examples:
 
 The answer is a table of CSV on standard output; nothing is measured for it.";
 
+const BENCH_EXAMPLES: &str = "\
+Examples:
+  parnas bench                                       every case on the default device
+  parnas bench --case conv --case 'mixed edge' --device vulkan:0
+  parnas bench --save before.json                    keep the results, change something, and then
+  parnas bench --baseline before.json                say what has become slower, and exit with 1 where something has
+  parnas bench --json > timings.jsonl                one object a line, as the scripts below tools/compare print theirs
+
+roofline is the least time that the device allows, by its own multiply-adds and copies measured first, as a share of the median.
+spread is that of the bulk of the samples (1.4826 median absolute deviations). prepare is no part of a time.";
+
+const PROFILE_EXAMPLES: &str = "\
+Examples:
+  parnas profile                                     a step of `parnas search`, on the default device
+  parnas profile --preset modnas-nb201 --data cifar10 --device vulkan:0 --trace step.json
+  parnas profile --case 'supernet step' --launches 100
+
+Networks are untrained, devices searched for are made up, images are noise: nothing is measured, trained or read first, and a
+step takes the same time. Open the trace in chrome://tracing or Perfetto.";
+
 /// Multi-objective differentiable neural architecture search on any GPU, or none.
 #[derive(Debug, Parser)]
 #[command(name = "parnas", version, after_help = EXAMPLES, arg_required_else_help = true)]
@@ -68,6 +88,12 @@ pub enum Verb {
     Front(FrontArguments),
     /// Make a run's report again from its files.
     Report(ReportArguments),
+    /// Time operations and steps on a device, beside what it can do at most.
+    #[command(after_help = BENCH_EXAMPLES)]
+    Bench(BenchArguments),
+    /// Tell where the time of a step goes, launch by launch.
+    #[command(after_help = PROFILE_EXAMPLES)]
+    Profile(ProfileArguments),
 }
 
 /// Arguments of `measure`.
@@ -125,6 +151,49 @@ pub struct ReportArguments {
     pub run: PathBuf,
 }
 
+/// Arguments of `bench`.
+#[derive(Debug, Args)]
+pub struct BenchArguments {
+    /// The device, as `parnas devices` lists them; the default one where it is not given.
+    #[arg(long, value_name = "D")]
+    pub device: Option<String>,
+    /// Only cases with this in their names; may be given several times.
+    #[arg(long = "case", value_name = "SUBSTRING")]
+    pub cases: Vec<String>,
+    /// One JSON object a line in the place of the table.
+    #[arg(long)]
+    pub json: bool,
+    /// How often to go through the cases, up to 20 samples each time.
+    #[arg(long, value_name = "N", default_value = "3", value_parser = rounds, allow_hyphen_values = true)]
+    pub rounds: u32,
+    /// A file that `--save` wrote on this device: say what has become slower or faster since.
+    #[arg(long, value_name = "FILE")]
+    pub baseline: Option<PathBuf>,
+    /// Keep the results in a file.
+    #[arg(long, value_name = "FILE")]
+    pub save: Option<PathBuf>,
+    /// How much slower than the baseline is too slow, as a share: median and minimum both.
+    #[arg(long, value_name = "X", default_value = "0.1", value_parser = tolerance, allow_hyphen_values = true)]
+    pub tolerance: f64,
+}
+
+/// Arguments of `profile`.
+#[derive(Debug, Args)]
+pub struct ProfileArguments {
+    /// A case of `parnas bench` in the place of a search's step.
+    #[arg(long, value_name = "CASE")]
+    pub case: Option<String>,
+    /// Write the launches as a Chrome trace, which chrome://tracing and Perfetto show.
+    #[arg(long, value_name = "FILE")]
+    pub trace: Option<PathBuf>,
+    /// How many launches to list singly, the longest first.
+    #[arg(long, value_name = "N", default_value = "30")]
+    pub launches: usize,
+    /// Every key.
+    #[command(flatten)]
+    pub configuration: ConfigurationArguments,
+}
+
 /// A preference as written: `0.7,0.3`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Preference(pub Vec<f64>);
@@ -142,6 +211,16 @@ fn points(text: &str) -> Result<u32, String> {
     points.ok_or_else(|| "write a whole number from 1 to 100000".to_owned())
 }
 
+fn rounds(text: &str) -> Result<u32, String> {
+    let rounds = text.parse().ok().filter(|rounds| (1..=1000).contains(rounds));
+    rounds.ok_or_else(|| "write a whole number from 1 to 1000".to_owned())
+}
+
+fn tolerance(text: &str) -> Result<f64, String> {
+    let tolerance = text.parse().ok().filter(|tolerance: &f64| (0.0..=100.0).contains(tolerance));
+    tolerance.ok_or_else(|| "write a number from 0 to 100, such as 0.1 for 10 %".to_owned())
+}
+
 /// Every key of a configuration as a flag, with `--config` and `--preset`.
 #[derive(Debug, Clone, Default)]
 pub struct ConfigurationArguments {
@@ -151,6 +230,12 @@ pub struct ConfigurationArguments {
 }
 
 impl ConfigurationArguments {
+    /// The first key that is given, but for `other`; `config` stands for a file.
+    pub(super) fn first_beside(&self, other: &str) -> Option<&str> {
+        let given = self.given.iter().map(|(key, _)| key.as_str()).find(|key| *key != other);
+        self.file.as_ref().map(|_| "config").or(given)
+    }
+
     /// The configuration: preset, then file, then flags.
     ///
     /// # Errors

@@ -1,9 +1,11 @@
 //! The command line: arguments to calls of the library, and nothing else.
 
 pub mod arguments;
+mod bench;
 mod devices;
 pub mod interrupt;
 mod problem;
+mod profile;
 mod terminal;
 mod verbs;
 
@@ -35,5 +37,7 @@ fn dispatch(out: &mut impl Write, verb: &Verb) -> Result<(), CommandError> {
         Verb::Resume(arguments) => verbs::resume(out, arguments),
         Verb::Front(arguments) => verbs::front(out, arguments),
         Verb::Report(arguments) => verbs::report(out, arguments),
+        Verb::Bench(arguments) => bench::bench(out, arguments),
+        Verb::Profile(arguments) => profile::profile(out, arguments),
     }
 }

@@ -5,6 +5,7 @@ use std::io;
 use std::process::ExitCode;
 
 use super::interrupt;
+use crate::bench::BenchError;
 use crate::hardware::MeasureError;
 use crate::search::SearchError;
 use crate::search::config::{ConfigError, Origin};
@@ -18,6 +19,9 @@ pub enum CommandError {
     /// A run, or a question to one.
     #[error(transparent)]
     Search(Box<SearchError>),
+    /// A benchmark, or what it found.
+    #[error(transparent)]
+    Bench(Box<BenchError>),
     /// A question that cannot be asked like that.
     #[error("{0}")]
     Question(String),
@@ -35,6 +39,12 @@ impl From<SearchError> for CommandError {
     }
 }
 
+impl From<BenchError> for CommandError {
+    fn from(error: BenchError) -> Self {
+        Self::Bench(Box::new(error))
+    }
+}
+
 impl CommandError {
     /// 2 where the command line is at fault, as clap has it; 130 after Ctrl-C; 1 otherwise.
     fn exit_code(&self) -> u8 {
@@ -46,6 +56,11 @@ impl CommandError {
                 | ConfigError::Value { origin: Origin::Flag, .. }
                 | ConfigError::Conflict { origin: Origin::Flag, .. },
             ) => 2,
+            Self::Bench(error)
+                if matches!(**error, BenchError::UnknownCase { .. } | BenchError::AmbiguousCase { .. }) =>
+            {
+                2
+            }
             Self::Search(error) => match **error {
                 SearchError::Interrupted
                 | SearchError::Stopped { .. }

@@ -16,7 +16,7 @@ use super::run_folder::{RunFiles, RunFolder};
 use super::session::Session;
 use super::setup::{self, RunSpace, temperature};
 use super::step::METRICS;
-use super::{SearchError, fronts, output};
+use super::{SearchError, fronts, memory, output};
 use crate::data::{Dataset, Prefetcher};
 use crate::date::UtcTime;
 use crate::files;
@@ -257,7 +257,7 @@ fn steps(session: &mut Session, files: &RunFiles, done: u64, log: &mut Logged<'_
     log.stage("searching")?;
     let mut level = temperature(&session.configuration, done);
     let (plan, parts) = session.step_plan(level)?;
-    let mebibytes = (plan.peak_bytes() + session.store.bytes()) as f64 / (1 << 20) as f64;
+    let mebibytes = memory::step_bytes(&plan, &session.store) as f64 / (1 << 20) as f64;
     log.note(&format!(
         "a step: {} launches in {parts} chunk{}, {mebibytes:.1} MiB, {:.2} GFLOP",
         plan.launches.len(),

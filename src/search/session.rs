@@ -9,6 +9,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::SearchError;
 use super::config::Configuration;
+use super::memory::{self, Budget};
 use super::objectives::Objectives;
 use super::results::PredictorCheck;
 use super::setup::{self, RunData, RunSpace};
@@ -199,26 +200,8 @@ impl Session {
     pub fn step_plan(&self, temperature: f64) -> Result<(parnas_kernels::Plan, usize), SearchError> {
         let options = setup::step_options(&self.configuration, temperature);
         let rows = (self.profiles.len() * options.preferences_per_device).max(options.weight_architectures);
-        let budget = self.memory_budget();
-        let mut parts = 1;
-        loop {
-            let plan = self.state.plan(&self.store, &self.networks(), &options, parts)?;
-            let needed = plan.peak_bytes() + self.store.bytes();
-            let largest = plan.slots.iter().map(|len| 4 * *len as u64).max().unwrap_or(0);
-            let limit = self.facts.max_binding.min(self.facts.max_buffer);
-            if needed <= budget && largest <= limit {
-                return Ok((plan, parts));
-            }
-            if parts >= rows {
-                return Err(SearchError::Memory { needed, budget: budget.min(limit) });
-            }
-            parts += 1;
-        }
-    }
-
-    /// The bytes that a step may take.
-    fn memory_budget(&self) -> u64 {
-        self.configuration.memory.map_or_else(half_of_memory, |bytes| bytes.0)
+        let budget = Budget::of(&self.configuration, &self.facts);
+        memory::fitting_plan(&self.state, &self.store, &self.networks(), &options, rows, budget)
     }
 
     /// Brings every answer of the hypernetwork close to uniform.
@@ -436,15 +419,6 @@ fn predicted_ranges(
             Ok((low, high))
         })
         .collect()
-}
-
-/// Half of this machine's memory, or 2 GiB where the system does not say.
-fn half_of_memory() -> u64 {
-    let kibibytes = std::fs::read_to_string("/proc/meminfo").ok().and_then(|text| {
-        let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
-        line.split_whitespace().next()?.parse::<u64>().ok()
-    });
-    kibibytes.map_or(2 << 30, |kibibytes| kibibytes * 512)
 }
 
 /// Supernet and space as the evaluator takes them.

@@ -7,6 +7,7 @@ mod coverage;
 mod elastic_linear;
 mod elementwise;
 mod gather;
+mod keep;
 mod kernel_transform;
 mod layer_norm;
 mod linear_cross_entropy;
