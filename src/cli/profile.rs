@@ -57,6 +57,7 @@ fn step_of(configuration: &Configuration) -> Result<(String, DeviceFacts, Worklo
     };
     let rehearsal = Rehearsal::new(configuration, &space, devices, &facts)?;
     let chunks = if rehearsal.chunks == 1 { "1 chunk".to_owned() } else { format!("{} chunks", rehearsal.chunks) };
-    let name = format!("a step of `{}` for {devices} devices, in {chunks}", configuration.name);
+    let devices = if devices == 1 { "1 device".to_owned() } else { format!("{devices} devices") };
+    let name = format!("a step of `{}` for {devices}, in {chunks}", configuration.name);
     Ok((name, facts, Workload::of_step(rehearsal, 1)))
 }

@@ -36,18 +36,19 @@ fn assert_same_bits(first: &Snapshot, second: &Snapshot, what: &str) {
 fn any_number_of_chunks_gives_the_same_bits() {
     let _alone = alone();
     for device in ["cpu".to_owned()].into_iter().chain(adapter()) {
-        let whole = configuration(&device);
+        // Large enough that the memory of a chunk is more than the parameters of its launches.
+        let whole = Configuration { batch_size: 32, ..configuration(&device) };
         let (reference, parts) = after(whole.clone(), 3);
         assert_eq!(parts, 1);
         let mut tried = vec![1];
         // Budgets that leave room for fewer and fewer architectures.
-        let needed = {
+        let (kept, slots) = {
             let session = session(whole.clone(), 3);
             let (plan, _) = session.step_plan(1.0).expect("the step fits");
-            (plan.peak_bytes(), session.store.bytes())
+            (session.store.bytes() + 3 * plan.parameter_bytes(), plan.peak_bytes())
         };
         for share in [0.8, 0.5, 0.3] {
-            let bytes = needed.1 + (share * needed.0 as f64) as u64;
+            let bytes = kept + (share * slots as f64) as u64;
             let small = Configuration { memory: Some(Bytes(bytes)), ..whole.clone() };
             let (snapshot, parts) = after(small, 3);
             tried.push(parts);

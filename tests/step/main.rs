@@ -5,6 +5,7 @@ mod adapter;
 mod agreement;
 mod alone;
 mod common;
+mod memory;
 mod plan;
 mod replay;
 mod small;
