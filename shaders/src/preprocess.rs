@@ -34,8 +34,8 @@ pub enum ShaderError {
 
 /// Specialises the shader `file` with `constants` (name, value), in any order.
 ///
-/// Each becomes `const NAME: u32 = VALUEu;` and can be tested by `#if NAME`, `#if !NAME`, `#if NAME == VALUE`, with
-/// `#else` and `#endif`. `#import "shared/grid"` inserts another file once. `@binding(_)` takes the next number from 0 on, in
+/// Each becomes `const NAME: u32 = VALUEu;` and can be tested by `#if NAME`, `#if !NAME`, `#if NAME == VALUE`,
+/// `#if NAME > VALUE`, with `#else` and `#endif`. `#import "shared/grid"` inserts another file once. `@binding(_)` takes the next number from 0 on, in
 /// the order of the specialised text, so that a binding under a condition need not number those behind it twice.
 ///
 /// # Errors
@@ -129,9 +129,11 @@ fn evaluate(condition: &str, constants: &[(&str, u32)]) -> Result<bool, String> 
             .map(|(_, value)| *value)
             .ok_or_else(|| format!("`{name}` is not a constant of this shader"))
     };
+    let number = |text: &str| text.trim().parse::<u32>().map_err(|_| format!("`{text}` is not a whole number"));
     if let Some((name, expected)) = condition.split_once("==") {
-        let expected: u32 = expected.trim().parse().map_err(|_| format!("`{expected}` is not a whole number"))?;
-        Ok(value(name.trim())? == expected)
+        Ok(value(name.trim())? == number(expected)?)
+    } else if let Some((name, bound)) = condition.split_once('>') {
+        Ok(value(name.trim())? > number(bound)?)
     } else if let Some(name) = condition.strip_prefix('!') {
         Ok(value(name.trim())? == 0)
     } else {
@@ -155,6 +157,8 @@ mod tests {
         assert_eq!(run(text, &[("A", 1), ("B", 2)]).unwrap(), "a\nb\nend\n");
         assert_eq!(run(text, &[("A", 1), ("B", 3)]).unwrap(), "a\nnot b\nend\n");
         assert_eq!(run(text, &[("A", 0), ("B", 2)]).unwrap(), "not a\nend\n");
+        assert_eq!(run("#if A > 1\na\n#endif", &[("A", 2)]).unwrap(), "a\n");
+        assert_eq!(run("#if A > 1\na\n#endif", &[("A", 1)]).unwrap(), "");
     }
 
     #[test]
