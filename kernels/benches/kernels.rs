@@ -18,7 +18,7 @@ use parnas_kernels::ops::{
     KernelTransformWeightGradient, LayerNorm, LayerNormForward, LayerNormGradient, LayerNormSums, LinearCrossEntropy,
     Matmul, MixedCombine, MixedEdge, MixedInputGradient, MixedNormaliseGradient, MixedStatistics, MixedSums,
     MixedWeightGradient, Pool2d, Pool2dForward, Pool2dGradient, PoolKind, Reduce, ReduceKind, Rotary, RowAffine,
-    Schedule, Softmax, SoftmaxGradient, StridedCopy, Unary, UnaryGradient, Unselected,
+    RowLayout, Schedule, Softmax, SoftmaxGradient, StridedCopy, Unary, UnaryGradient, Unselected,
 };
 
 use bench::Bench;
@@ -79,7 +79,8 @@ fn reduce(bench: &mut Bench) {
     {
         measure(bench, size, Reduce { kind: ReduceKind::Sum, outer, axis, inner, scale: 1.0 });
     }
-    measure(bench, "13x256k", FoldRows { rows: 13, len: 1 << 18, scale: 1.0, initial: false });
+    let (len, layout) = (1 << 18, RowLayout::rows_of(1 << 18));
+    measure(bench, "13x256k", FoldRows { rows: 13, len, scale: 1.0, initial: false, second: false, layout });
 }
 
 fn softmax(bench: &mut Bench) {
@@ -209,7 +210,11 @@ fn normalisation(bench: &mut Bench) {
     for (size, [architectures, batch, channels, side]) in PLANES {
         let (spatial, epsilon, affine, relu) = (side * side, 1e-5, Affine::Shared, true);
         measure(bench, size, BatchStatistics { architectures, batch, channels, spatial });
-        measure(bench, size, BatchNormalise { architectures, batch, channels, spatial, epsilon, affine, relu });
+        measure(
+            bench,
+            size,
+            BatchNormalise { architectures, batch, channels, spatial, epsilon, affine, relu, summand: false },
+        );
         measure(bench, size, BatchNormaliseSums { architectures, batch, channels, spatial, epsilon, affine, relu });
         let fixed_statistics = false;
         let gradient =

@@ -112,6 +112,7 @@ impl Network {
             epsilon: 1e-5,
             affine: Affine::Shared,
             relu: true,
+            summand: false,
         };
         plan.launch("normalisation", normalise, &[convolved, statistics, scale, shift, normalised])?;
         pool.validate()?;

@@ -1,8 +1,10 @@
 //! A kernel as data: typed parameters, and what both executors need to know of them.
 
+use std::any::Any;
 use std::fmt;
 
 use crate::cpu::{Cpu, Views};
+use crate::ops::Chain;
 
 /// The largest number of workgroups in one dimension of a dispatch that every adapter grants.
 pub const WORKGROUPS: u32 = 65_535;
@@ -92,7 +94,7 @@ impl Words {
 /// [`Kernel::slots`], in order. All elements are 4 bytes: `f32`, or `u32` where the operation says so.
 ///
 /// A kernel must give the same bits whatever the number of threads, and must not allocate in [`Kernel::run`].
-pub trait Kernel: fmt::Debug + Send + Sync + 'static {
+pub trait Kernel: Any + fmt::Debug + Send + Sync + 'static {
     /// The operation's name, the same on every floor.
     fn name(&self) -> &'static str;
     /// The storage bindings.
@@ -109,6 +111,11 @@ pub trait Kernel: fmt::Debug + Send + Sync + 'static {
     /// ready before the first run.
     fn scratch(&self) -> usize {
         0
+    }
+    /// The same as a [`Chain`], for kernels that compute each element of one result from elements of their inputs, which are
+    /// their slots in order: then [`crate::fuse`] can join them with others.
+    fn elementwise(&self) -> Option<Chain> {
+        None
     }
     /// Computes the same on the CPU. `views` are the buffers of [`Kernel::slots`], in order.
     fn run(&self, cpu: &Cpu, views: Views<'_>);

@@ -9,6 +9,7 @@ pub mod cpu;
 pub mod device;
 mod error;
 pub mod exec;
+pub mod fuse;
 pub mod launch;
 pub mod ops;
 pub mod plan;
@@ -16,6 +17,7 @@ pub mod plan;
 pub use device::{DeviceFacts, DeviceKind};
 pub use error::Error;
 pub use exec::{Executor, Prepared};
+pub use fuse::Fusion;
 pub use launch::{Access, Cost, Kernel, Shader, Slot, Words};
 pub use plan::{BufferId, Buffers, Operand, Plan, PlanBuilder};
 

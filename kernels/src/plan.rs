@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::fuse::{Fusion, Report, Totals, fuse};
 use crate::launch::{Access, Cost, Kernel};
 use crate::{Error, Result};
 
@@ -88,6 +89,8 @@ pub struct Plan {
     pub transients: Vec<Transient>,
     /// Elements of each memory slot.
     pub slots: Vec<usize>,
+    /// What fusion did to the plan; empty where it was off.
+    pub fused: Report,
     names: Vec<String>,
 }
 
@@ -240,16 +243,39 @@ impl<'a> PlanBuilder<'a> {
         }
     }
 
-    /// Places the transient tensors and returns the plan. Tensors that no launch binds take no memory.
-    pub fn finish(mut self) -> Plan {
-        let slots = place(&self.launches, &mut self.transients);
+    /// Places the transient tensors and returns the plan, its launches as they were appended. Tensors that no launch binds take
+    /// no memory.
+    pub fn finish(self) -> Plan {
+        self.finish_with(Fusion::Off)
+    }
+
+    /// [`PlanBuilder::finish`], after [`crate::fuse`] where it is on. The bits of a replay do not depend on it.
+    pub fn finish_with(mut self, fusion: Fusion) -> Plan {
+        let mut slots = place(&self.launches, &mut self.transients);
+        let mut fused = Report::default();
+        if fusion == Fusion::On {
+            fused.before = totals(&self.launches, &slots);
+            let launches = std::mem::take(&mut self.launches);
+            (self.launches, fused.fused) = fuse(launches, &self.transients, self.buffers);
+            slots = place(&self.launches, &mut self.transients);
+            fused.after = totals(&self.launches, &slots);
+        }
         Plan {
             name: self.name,
             launches: self.launches,
             transients: self.transients,
             slots,
+            fused,
             names: self.buffers.infos().iter().map(|info| info.name.clone()).collect(),
         }
+    }
+}
+
+fn totals(launches: &[Launch], slots: &[usize]) -> Totals {
+    Totals {
+        launches: launches.len(),
+        bytes: launches.iter().map(|launch| launch.kernel.cost().bytes).sum(),
+        peak_bytes: slots.iter().map(|len| 4 * *len as u64).sum(),
     }
 }
 

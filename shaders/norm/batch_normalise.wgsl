@@ -1,9 +1,10 @@
-// y = (x - mean) / sqrt(variance + epsilon) * scale + shift, then ReLU with RELU, f32: [A, N, C, S].
+// y = (x - mean) / sqrt(variance + epsilon) * scale + shift, then ReLU with RELU, plus a summand with SUMMAND, f32: [A, N, C, S].
 //
 // One invocation an element. AFFINE: 0 no scale and shift, 1 [C], 2 [A, C].
 // Grid: ceil(A * N * C * S / 256), folded into x and y.
-// Bindings: 0 parameters, 1 x [A, N, C, S], 2 statistics [A, C, 2], unless AFFINE 0 then scale, shift; last y [A, N, C, S].
-// Consts: AFFINE = 0 1 2; RELU = 0 1
+// Bindings: 0 parameters, 1 x [A, N, C, S], 2 statistics [A, C, 2], unless AFFINE 0 then scale, shift;
+// with SUMMAND then summand [A, N, C, S]; last y [A, N, C, S].
+// Consts: AFFINE = 0 1 2; RELU = 0 1; SUMMAND = 0 1
 
 #import "shared/grid"
 #import "shared/normalise"
@@ -16,16 +17,17 @@ struct Parameters {
     epsilon: f32,
 }
 
-@group(0) @binding(0) var<uniform> parameters: Parameters;
-@group(0) @binding(1) var<storage, read> x: array<f32>;
-@group(0) @binding(2) var<storage, read> statistics: array<f32>;
-#if AFFINE == 0
-@group(0) @binding(3) var<storage, read_write> y: array<f32>;
-#else
-@group(0) @binding(3) var<storage, read> scale: array<f32>;
-@group(0) @binding(4) var<storage, read> shift: array<f32>;
-@group(0) @binding(5) var<storage, read_write> y: array<f32>;
+@group(0) @binding(_) var<uniform> parameters: Parameters;
+@group(0) @binding(_) var<storage, read> x: array<f32>;
+@group(0) @binding(_) var<storage, read> statistics: array<f32>;
+#if AFFINE
+@group(0) @binding(_) var<storage, read> scale: array<f32>;
+@group(0) @binding(_) var<storage, read> shift: array<f32>;
 #endif
+#if SUMMAND
+@group(0) @binding(_) var<storage, read> summand: array<f32>;
+#endif
+@group(0) @binding(_) var<storage, read_write> y: array<f32>;
 
 @compute @workgroup_size(256)
 fn main(
@@ -40,10 +42,12 @@ fn main(
     if a >= parameters.architectures {
         return;
     }
-    let value = normalised(channel_of(a * parameters.channels + plane % parameters.channels), x[i]);
+    var value = normalised(channel_of(a * parameters.channels + plane % parameters.channels), x[i]);
 #if RELU
-    y[i] = select(value, 0.0, value <= 0.0);
-#else
-    y[i] = value;
+    value = select(value, 0.0, value <= 0.0);
 #endif
+#if SUMMAND
+    value += summand[i];
+#endif
+    y[i] = value;
 }

@@ -113,6 +113,9 @@ pub struct SearchArguments {
     /// Every key.
     #[command(flatten)]
     pub configuration: ConfigurationArguments,
+    /// Before the steps, tell which launches of a step were fused, what that saves, and the memory that a step takes.
+    #[arg(long)]
+    pub explain: bool,
 }
 
 /// Arguments of `resume`.

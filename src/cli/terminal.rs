@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use parnas_kernels::Plan;
+
 use crate::search::driver::Observer;
 
 /// Watches a run for the user.
@@ -13,17 +15,23 @@ pub struct Terminal {
     bar: ProgressBar,
     stage: String,
     interactive: bool,
+    explain: bool,
 }
 
 impl Terminal {
     /// Writes to standard error.
     pub fn new() -> Self {
+        Self::explaining(false)
+    }
+
+    /// Writes to standard error, where `explain` also what fusion did to the plan of a step.
+    pub fn explaining(explain: bool) -> Self {
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
         // The template is a constant; where it were wrong the default style would do.
         if let Ok(style) = ProgressStyle::with_template("{prefix:>28} {bar:24} {pos}/{len} {elapsed} {msg}") {
             bar.set_style(style);
         }
-        Self { bar, stage: String::new(), interactive: std::io::stderr().is_terminal() }
+        Self { bar, stage: String::new(), interactive: std::io::stderr().is_terminal(), explain }
     }
 
     /// Ends the moving line.
@@ -67,6 +75,12 @@ impl Observer for Terminal {
             self.bar.suspend(|| eprintln!("{text}"));
         } else {
             eprintln!("{text}");
+        }
+    }
+
+    fn plan(&mut self, plan: &Plan) {
+        if self.explain {
+            self.note(&format!("\nfusion of a step\n{}", plan.fused));
         }
     }
 }

@@ -18,7 +18,7 @@ use crate::search::{SearchError, output};
 pub(super) fn search(out: &mut impl Write, arguments: &SearchArguments) -> Result<(), CommandError> {
     let configuration = arguments.configuration.load()?;
     let stop = interrupt::listen()?;
-    let mut terminal = Terminal::new();
+    let mut terminal = Terminal::explaining(arguments.explain);
     let result = driver::search(configuration, &mut terminal, stop);
     terminal.finish();
     writeln!(out, "{}", result?.display())?;

@@ -19,7 +19,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use parnas_kernels::plan::{BufferId, Buffers, Operand, Plan, PlanBuilder};
-use parnas_kernels::{Kernel, Result as KernelResult};
+use parnas_kernels::{Fusion, Kernel, Result as KernelResult};
 
 pub use error::GraphError;
 pub use ops::*;
@@ -265,6 +265,14 @@ impl Graph {
     /// # Errors
     /// Where a kernel refuses its tensors.
     pub fn compile(&self, name: &str, buffers: &Buffers) -> Result<Plan> {
+        self.compile_with(name, buffers, Fusion::On)
+    }
+
+    /// [`Graph::compile`], with launches fused or not ([`parnas_kernels::fuse`]): the results have the same bits.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn compile_with(&self, name: &str, buffers: &Buffers, fusion: Fusion) -> Result<Plan> {
         let mut needed = vec![false; self.infos.len()];
         let mut live = vec![false; self.nodes.len()];
         for (index, node) in self.nodes.iter().enumerate().rev() {
@@ -297,6 +305,6 @@ impl Graph {
                 Lowering::View => {}
             }
         }
-        Ok(plan.finish())
+        Ok(plan.finish_with(fusion))
     }
 }

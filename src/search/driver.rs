@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use parnas_kernels::{DeviceFacts, DeviceKind, device};
+use parnas_kernels::{DeviceFacts, DeviceKind, Plan, device};
 
 use super::checkpoint::Checkpoint;
 use super::config::Configuration;
@@ -39,6 +39,8 @@ pub trait Observer {
     fn progress(&mut self, text: &str, done: u64, total: u64);
     /// Something to know.
     fn note(&mut self, text: &str);
+    /// The plan of a step, before the first one runs.
+    fn plan(&mut self, _plan: &Plan) {}
 }
 
 /// An observer that keeps a run's log beside.
@@ -264,6 +266,7 @@ fn steps(session: &mut Session, files: &RunFiles, done: u64, log: &mut Logged<'_
         if parts == 1 { "" } else { "s" },
         plan.cost().operations as f64 / 1e9
     ))?;
+    log.observer.plan(&plan);
     let mut prepared = session.runtime.prepare(&plan)?;
     let mut batches = Prefetcher::start(session.data.lower.clone(), session.data.upper.clone(), done, AHEAD)?;
     let (log_every, checkpoint_every) =

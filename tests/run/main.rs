@@ -1,6 +1,7 @@
 //! Searches as a user starts them: from a measurement file to a report, through kills, and with bad input.
 
 mod common;
+mod explain;
 mod folder;
 #[cfg(target_os = "linux")]
 mod full_disk;

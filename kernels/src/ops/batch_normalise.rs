@@ -4,11 +4,12 @@ use rayon::prelude::*;
 
 use super::batch_norm::{Affine, Normalisation, Planes};
 use crate::Result;
-use crate::cpu::{Cpu, Views};
+use crate::cpu::{Cpu, View, Views};
 use crate::launch::{Cost, Kernel, Shader, Slot, Words, bytes_of, linear_grid};
 
-/// `y = (x - mean) / sqrt(variance + epsilon) * scale + shift`, through ReLU if asked: `[A, N, C, S] -> [A, N, C, S]`.
-/// Slots `x`, `statistics` `[A, C, 2]` (mean, variance), (`scale`, `shift`: see [`Affine`]), `y`.
+/// `y = (x - mean) / sqrt(variance + epsilon) * scale + shift`, through ReLU if asked, then plus another tensor if asked:
+/// `[A, N, C, S] -> [A, N, C, S]`. Slots `x`, `statistics` `[A, C, 2]` (mean, variance), (`scale`, `shift`: see [`Affine`]),
+/// (`summand`, like `x`), `y`.
 ///
 /// Ioffe and Szegedy, ICML 2015.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,6 +28,8 @@ pub struct BatchNormalise {
     pub affine: Affine,
     /// Whether the result passes through ReLU.
     pub relu: bool,
+    /// Whether another tensor is added to it at last.
+    pub summand: bool,
 }
 
 impl BatchNormalise {
@@ -43,7 +46,14 @@ impl BatchNormalise {
         Normalisation { planes, epsilon: self.epsilon, affine: self.affine, relu: self.relu }
     }
 
-    fn normalise(&self, cpu: &Cpu, x: &[f32], statistics: &[f32], affine: Option<(&[f32], &[f32])>, y: &mut [f32]) {
+    fn normalise(
+        &self,
+        cpu: &Cpu,
+        [x, statistics]: [&[f32]; 2],
+        affine: Option<(&[f32], &[f32])>,
+        summand: Option<&[f32]>,
+        y: &mut [f32],
+    ) {
         let normalisation = self.normalisation();
         let planes = normalisation.planes;
         let images = y[..planes.len()].par_chunks_mut(planes.image()).zip(x.par_chunks(planes.image()));
@@ -58,6 +68,12 @@ impl BatchNormalise {
                         for (y, x) in y.iter_mut().zip(x) {
                             let value = row.apply(*x);
                             *y = if self.relu && value <= 0.0 { 0.0 } else { value };
+                        }
+                        if let Some(summand) = summand {
+                            let plane = (image * planes.channels + c) * planes.spatial;
+                            for (y, summand) in y.iter_mut().zip(&summand[plane..]) {
+                                *y += summand;
+                            }
                         }
                     }
                 },
@@ -76,12 +92,17 @@ impl Kernel for BatchNormalise {
         let planes = normalisation.planes;
         let mut slots = vec![Slot::read("x", planes.len()), Slot::read("statistics", 2 * planes.rows())];
         slots.extend(normalisation.affine_slots());
+        if self.summand {
+            slots.push(Slot::read("summand", planes.len()));
+        }
         slots.push(Slot::write("y", planes.len()));
         slots
     }
 
     fn shader(&self) -> Shader {
-        Shader { file: "norm/batch_normalise", constants: self.normalisation().constants() }
+        let mut constants = self.normalisation().constants();
+        constants.push(("SUMMAND", u32::from(self.summand)));
+        Shader { file: "norm/batch_normalise", constants }
     }
 
     fn parameters(&self) -> Words {
@@ -94,17 +115,31 @@ impl Kernel for BatchNormalise {
     }
 
     fn cost(&self) -> Cost {
-        let each = 3 + u64::from(self.relu);
+        let each = 3 + u64::from(self.relu) + u64::from(self.summand);
         Cost { operations: each * self.normalisation().planes.len() as u64, bytes: bytes_of(&self.slots()) }
     }
 
     fn run(&self, cpu: &Cpu, views: Views<'_>) {
-        if self.affine == Affine::None {
-            let [x, statistics, y] = views.split();
-            self.normalise(cpu, x.read(), statistics.read(), None, y.write());
-        } else {
-            let [x, statistics, scale, shift, y] = views.split();
-            self.normalise(cpu, x.read(), statistics.read(), Some((scale.read(), shift.read())), y.write());
+        let affine = self.affine != Affine::None;
+        match (affine, self.summand) {
+            (false, false) => {
+                let [x, statistics, y] = views.split();
+                self.normalise(cpu, [x, statistics].map(View::read), None, None, y.write());
+            }
+            (false, true) => {
+                let [x, statistics, summand, y] = views.split();
+                self.normalise(cpu, [x, statistics].map(View::read), None, Some(summand.read()), y.write());
+            }
+            (true, false) => {
+                let [x, statistics, scale, shift, y] = views.split();
+                let affine = Some((scale.read(), shift.read()));
+                self.normalise(cpu, [x, statistics].map(View::read), affine, None, y.write());
+            }
+            (true, true) => {
+                let [x, statistics, scale, shift, summand, y] = views.split();
+                let affine = Some((scale.read(), shift.read()));
+                self.normalise(cpu, [x, statistics].map(View::read), affine, Some(summand.read()), y.write());
+            }
         }
     }
 }

@@ -5,6 +5,7 @@ use rayon::prelude::*;
 use crate::cpu::{Cpu, Views};
 use crate::launch::{Cost, Kernel, Shader, Slot, Words, bytes_of, linear_grid};
 use crate::ops::check::countable;
+use crate::ops::{Chain, ChainInput, Operation, Step, Value};
 use crate::{Error, Result};
 
 const CHUNK: usize = 8192;
@@ -120,7 +121,8 @@ impl Binary {
         self.shape.iter().map(|extent| *extent as usize).product()
     }
 
-    fn contiguous(&self) -> bool {
+    /// Whether both operands lie as the result does.
+    pub(crate) fn contiguous(&self) -> bool {
         let mut step = 1;
         (0..4).rev().all(|axis| {
             let expected = step;
@@ -186,6 +188,12 @@ impl Kernel for Binary {
 
     fn cost(&self) -> Cost {
         Cost { operations: self.len() as u64, bytes: bytes_of(&self.slots()) }
+    }
+
+    fn elementwise(&self) -> Option<Chain> {
+        let inputs = [self.a_strides, self.b_strides].map(|strides| ChainInput { strides, offset: 0 });
+        let step = Step { operation: Operation::Binary(self.operation), a: Value::Input(0), b: Value::Input(1) };
+        Some(Chain { shape: self.shape, inputs: inputs.to_vec(), steps: vec![step] })
     }
 
     fn run(&self, cpu: &Cpu, views: Views<'_>) {

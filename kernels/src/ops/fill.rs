@@ -2,6 +2,7 @@
 
 use rayon::prelude::*;
 
+use super::{Chain, Operation};
 use crate::cpu::{Cpu, Views};
 use crate::launch::{Cost, Kernel, Shader, Slot, Words, bytes_of, linear_grid};
 
@@ -39,6 +40,10 @@ impl Kernel for Fill {
 
     fn cost(&self) -> Cost {
         Cost { operations: 0, bytes: bytes_of(&self.slots()) }
+    }
+
+    fn elementwise(&self) -> Option<Chain> {
+        Chain::flat(self.len, 0, Operation::Constant(self.value))
     }
 
     fn run(&self, _cpu: &Cpu, views: Views<'_>) {

@@ -3,14 +3,14 @@
 use rayon::prelude::*;
 
 use crate::Result;
-use crate::cpu::{Cpu, Views};
-use crate::launch::{Cost, Kernel, Shader, Slot, Words, bytes_of, linear_grid};
+use crate::cpu::{Cpu, View, Views};
+use crate::launch::{Cost, Kernel, Shader, Slot, Words, linear_grid};
 use crate::ops::check::{ITERATIONS, at_most, countable, positive};
 
 const CHUNK: usize = 4096;
 
 /// `y[p] = ((initial[p] + scale * x[0,p]) + scale * x[1,p]) + …`: `[rows, len] -> [len]`, strictly in order, from 0 without
-/// `initial`. Slots (`initial` `[len]`), `x`, `y`.
+/// `initial`; `x` may be the sum of two tensors. Slots (`initial` `[len]`), `x`, (`second`), `y`.
 ///
 /// Folding some rows, and then the rest on top of the result, gives the bits of folding all at once: so gradients may be
 /// accumulated in any number of chunks.
@@ -24,6 +24,33 @@ pub struct FoldRows {
     pub scale: f32,
     /// Whether the sum starts from the slot `initial`, else from 0.
     pub initial: bool,
+    /// Whether the tensor in the slot `second` is added to `x` before.
+    pub second: bool,
+    /// Where the rows lie in their tensors.
+    pub layout: RowLayout,
+}
+
+/// Where rows lie: element `p` of row `r` is element `offset + r row + p element` of its tensor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RowLayout {
+    /// The first element.
+    pub offset: u32,
+    /// Elements from a row to the next.
+    pub row: u32,
+    /// Elements from one of a row to the next.
+    pub element: u32,
+}
+
+impl RowLayout {
+    /// Rows of `len` elements, one after another.
+    pub fn rows_of(len: usize) -> Self {
+        Self { offset: 0, row: u32::try_from(len).unwrap_or(u32::MAX), element: 1 }
+    }
+
+    /// Elements up to the last of `rows` rows of `len` elements.
+    fn reach(self, rows: u32, len: usize) -> usize {
+        self.offset as usize + (rows as usize - 1) * self.row as usize + (len - 1) * self.element as usize + 1
+    }
 }
 
 impl FoldRows {
@@ -34,10 +61,14 @@ impl FoldRows {
     pub fn validate(&self) -> Result<()> {
         positive("fold_rows", &[("rows", self.rows.into()), ("len", self.len as u64)])?;
         countable("fold_rows", "x", &[self.rows.into(), self.len as u64])?;
+        countable("fold_rows", "x", &[self.layout.reach(self.rows, self.len) as u64])?;
         at_most("fold_rows", "rows", self.rows.into(), ITERATIONS)
     }
 
-    fn fold(&self, cpu: &Cpu, initial: Option<&[f32]>, x: &[f32], y: &mut [f32]) {
+    fn fold(&self, cpu: &Cpu, initial: Option<&[f32]>, [x, second]: [Option<&[f32]>; 2], y: &mut [f32]) {
+        let RowLayout { offset, row: row_step, element } = self.layout;
+        let [offset, row_step, element] = [offset, row_step, element].map(|step| step as usize);
+        let scale = self.scale;
         y[..self.len].par_chunks_mut(CHUNK).enumerate().for_each(|(index, y)| {
             let start = index * CHUNK;
             cpu.vectorised(
@@ -48,8 +79,21 @@ impl FoldRows {
                         None => y.fill(0.0),
                     }
                     for row in 0..self.rows as usize {
-                        for (y, x) in y.iter_mut().zip(&x[row * self.len + start..]) {
-                            *y += self.scale * x;
+                        let first = offset + row * row_step + start * element;
+                        let [x, second] = [x, second].map(|x| x.map_or(&[][..], |x| &x[first..]));
+                        match (element, second.is_empty()) {
+                            (1, true) => y.iter_mut().zip(x).for_each(|(y, x)| *y += scale * x),
+                            (1, false) => {
+                                y.iter_mut()
+                                    .zip(x.iter().zip(second))
+                                    .for_each(|(y, (x, second))| *y += scale * (x + second));
+                            }
+                            (_, true) => y.iter_mut().zip(x.iter().step_by(element)).for_each(|(y, x)| *y += scale * x),
+                            (_, false) => {
+                                for (p, y) in y.iter_mut().enumerate() {
+                                    *y += scale * (x[p * element] + second[p * element]);
+                                }
+                            }
                         }
                     }
                 },
@@ -64,19 +108,29 @@ impl Kernel for FoldRows {
     }
 
     fn slots(&self) -> Vec<Slot> {
-        let mut slots = vec![Slot::read("x", self.rows as usize * self.len), Slot::write("y", self.len)];
+        let x = self.layout.reach(self.rows, self.len);
+        let mut slots = Vec::new();
         if self.initial {
-            slots.insert(0, Slot::read("initial", self.len));
+            slots.push(Slot::read("initial", self.len));
         }
+        slots.push(Slot::read("x", x));
+        if self.second {
+            slots.push(Slot::read("second", x));
+        }
+        slots.push(Slot::write("y", self.len));
         slots
     }
 
     fn shader(&self) -> Shader {
-        Shader { file: "reduce/fold_rows", constants: vec![("INITIAL", u32::from(self.initial))] }
+        Shader {
+            file: "reduce/fold_rows",
+            constants: vec![("INITIAL", u32::from(self.initial)), ("SECOND", u32::from(self.second))],
+        }
     }
 
     fn parameters(&self) -> Words {
-        Words::new().u32(self.rows).u32(self.len as u32).f32(self.scale)
+        let RowLayout { offset, row, element } = self.layout;
+        Words::new().u32(self.rows).u32(self.len as u32).f32(self.scale).u32(offset).u32(row).u32(element)
     }
 
     fn grid(&self) -> [u32; 3] {
@@ -84,16 +138,18 @@ impl Kernel for FoldRows {
     }
 
     fn cost(&self) -> Cost {
-        Cost { operations: 2 * u64::from(self.rows) * self.len as u64, bytes: bytes_of(&self.slots()) }
+        let (elements, len) = (u64::from(self.rows) * self.len as u64, self.len as u64);
+        let (second, initial) = (u64::from(self.second), u64::from(self.initial));
+        Cost { operations: (2 + second) * elements, bytes: 4 * ((1 + second) * elements + (1 + initial) * len) }
     }
 
     fn run(&self, cpu: &Cpu, views: Views<'_>) {
-        if self.initial {
-            let [initial, x, y] = views.split();
-            self.fold(cpu, Some(initial.read()), x.read(), y.write());
-        } else {
-            let [x, y] = views.split();
-            self.fold(cpu, None, x.read(), y.write());
+        let mut views = views.each();
+        let initial = if self.initial { views.next() } else { None }.map(View::read);
+        let x = views.next().map(View::read);
+        let second = if self.second { views.next() } else { None }.map(View::read);
+        if let Some(y) = views.next() {
+            self.fold(cpu, initial, [x, second], y.write());
         }
     }
 }

@@ -5,8 +5,10 @@ use rayon::prelude::*;
 use crate::Result;
 use crate::cpu::{Cpu, Views};
 use crate::launch::{Cost, Kernel, Shader, Slot, Words, linear_grid};
+use crate::ops::chain::contiguous_strides;
 use crate::ops::check::{at_most, countable, positive};
 use crate::ops::require::require;
+use crate::ops::{Chain, ChainInput};
 
 /// Elements of one task.
 const TASK: usize = 8192;
@@ -74,8 +76,29 @@ impl StridedCopy {
         require(apart, NAME, "the strides must lead no two coordinates to one element of the destination")
     }
 
-    fn elements(&self) -> usize {
+    /// Elements that are copied.
+    pub(crate) fn elements(&self) -> usize {
         self.shape.iter().map(|extent| *extent as usize).product()
+    }
+
+    /// Whether it copies all of the source to all of the destination, in order.
+    pub(crate) fn is_whole(&self) -> bool {
+        let whole = self.elements() == self.source_len && self.source_offset == 0;
+        let in_order =
+            (0..4).all(|axis| self.shape[axis] == 1 || self.source_strides[axis] == self.destination_strides[axis]);
+        whole && in_order && self.elementwise().is_some()
+    }
+
+    /// Calls `visit` with the place of every element that is written, in the destination.
+    pub(crate) fn each_destination(&self, mut visit: impl FnMut(usize)) {
+        let [n0, n1, n2, n3] = self.shape.map(|extent| extent as usize);
+        let strides = self.destination_strides.map(|stride| stride as usize);
+        for (i0, i1) in (0..n0).flat_map(|i0| (0..n1).map(move |i1| (i0, i1))) {
+            for (i2, i3) in (0..n2).flat_map(|i2| (0..n3).map(move |i3| (i2, i3))) {
+                let at = i0 * strides[0] + i1 * strides[1] + i2 * strides[2] + i3 * strides[3];
+                visit(self.destination_offset as usize + at);
+            }
+        }
     }
 
     /// The axes, outermost in the destination first, those of a single coordinate before all.
@@ -170,6 +193,14 @@ impl Kernel for StridedCopy {
 
     fn cost(&self) -> Cost {
         Cost { operations: 0, bytes: 8 * self.elements() as u64 }
+    }
+
+    fn elementwise(&self) -> Option<Chain> {
+        let expected = contiguous_strides(self.shape);
+        let lies = (0..4).all(|axis| self.shape[axis] == 1 || self.destination_strides[axis] == expected[axis]);
+        let whole = lies && self.destination_offset == 0 && self.destination_len == self.elements();
+        let input = ChainInput { strides: self.source_strides, offset: self.source_offset };
+        whole.then(|| Chain { shape: self.shape, inputs: vec![input], steps: Vec::new() })
     }
 
     fn run(&self, _cpu: &Cpu, views: Views<'_>) {

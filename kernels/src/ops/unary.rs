@@ -2,6 +2,7 @@
 
 use rayon::prelude::*;
 
+use super::{Chain, Operation};
 use crate::cpu::{Cpu, Views};
 use crate::launch::{Cost, Kernel, Shader, Slot, Words, bytes_of, linear_grid};
 use crate::ops::functions::{exponential, hyperbolic_tangent, logarithm_of_one_plus, normal_distribution, sigmoid};
@@ -172,6 +173,10 @@ impl Kernel for Unary {
 
     fn cost(&self) -> Cost {
         Cost { operations: self.len as u64, bytes: bytes_of(&self.slots()) }
+    }
+
+    fn elementwise(&self) -> Option<Chain> {
+        Chain::flat(self.len, 1, Operation::Unary(self.function))
     }
 
     fn run(&self, cpu: &Cpu, views: Views<'_>) {

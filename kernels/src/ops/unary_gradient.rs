@@ -4,9 +4,9 @@ use rayon::prelude::*;
 
 use crate::cpu::{Cpu, Views};
 use crate::launch::{Cost, Kernel, Shader, Slot, Words, bytes_of, linear_grid};
-use crate::ops::Function;
 use crate::ops::functions::{exponential, hyperbolic_tangent, normal_distribution, sigmoid};
 use crate::ops::unary::{GELU_SLOPE, for_each_function, gelu_exponent};
+use crate::ops::{Chain, Function, Operation};
 
 const CHUNK: usize = 8192;
 
@@ -101,6 +101,10 @@ impl Kernel for UnaryGradient {
 
     fn cost(&self) -> Cost {
         Cost { operations: 2 * self.len as u64, bytes: bytes_of(&self.slots()) }
+    }
+
+    fn elementwise(&self) -> Option<Chain> {
+        Chain::flat(self.len, 2, Operation::Derivative(self.function))
     }
 
     fn run(&self, cpu: &Cpu, views: Views<'_>) {

@@ -68,7 +68,7 @@ impl Case {
         let Extents(a, n, c, s) = self.extents;
         let [architectures, batch, channels, spatial] = [a, n, c, s].map(|extent| extent as u32);
         let (epsilon, affine, relu) = (EPSILON, self.affine, self.relu);
-        BatchNormalise { architectures, batch, channels, spatial, epsilon, affine, relu }
+        BatchNormalise { architectures, batch, channels, spatial, epsilon, affine, relu, summand: false }
     }
 
     fn normalise(&self, facts: &DeviceFacts) -> Vec<f32> {
@@ -81,7 +81,7 @@ impl Case {
     }
 
     fn sums(&self, facts: &DeviceFacts) -> Vec<f32> {
-        let BatchNormalise { architectures, batch, channels, spatial, epsilon, affine, relu } = self.kernel();
+        let BatchNormalise { architectures, batch, channels, spatial, epsilon, affine, relu, .. } = self.kernel();
         let kernel = BatchNormaliseSums { architectures, batch, channels, spatial, epsilon, affine, relu };
         kernel.validate().unwrap();
         let mut inputs = vec![self.g.clone(), self.x.clone(), self.statistics.clone()];
@@ -91,7 +91,7 @@ impl Case {
     }
 
     fn gradient(&self, facts: &DeviceFacts, sums: Vec<f32>, fixed_statistics: bool) -> Vec<f32> {
-        let BatchNormalise { architectures, batch, channels, spatial, epsilon, affine, relu } = self.kernel();
+        let BatchNormalise { architectures, batch, channels, spatial, epsilon, affine, relu, .. } = self.kernel();
         let kernel =
             BatchNormaliseGradient { architectures, batch, channels, spatial, epsilon, affine, relu, fixed_statistics };
         kernel.validate().unwrap();
@@ -131,6 +131,29 @@ fn batch_statistics_agree_with_the_reference() {
         for facts in devices() {
             let got = run(&facts, kernel.clone(), &[x.clone(), vec![f32::NAN; 2 * a * c]]).remove(0);
             assert_close(&format!("{kernel:?} + {shift} on {}", facts.selector), &got, &exact, 1e-6, 1e-7);
+        }
+    }
+}
+
+#[test]
+fn batch_norm_adds_a_summand_after_the_relu() {
+    for case in cases() {
+        let kernel = BatchNormalise { summand: true, ..case.kernel() };
+        let summand = numbers(5, case.x.len());
+        let y = case.exact_result(&wide(&case.x), &wide(&case.statistics));
+        let sum = |(y, summand): (&f64, &f32)| {
+            let mut sum = Exact::of(*y);
+            sum.add(f64::from(*summand));
+            sum
+        };
+        let exact: Vec<Exact> = y.iter().zip(&summand).map(sum).collect();
+        for facts in devices() {
+            let mut inputs = vec![case.x.clone(), case.statistics.clone()];
+            inputs.extend(case.given.clone());
+            inputs.extend([summand.clone(), vec![f32::NAN; case.x.len()]]);
+            let got = run(&facts, kernel.clone(), &inputs).remove(0);
+            let what = format!("{:?} with a summand on {}", case.extents, facts.selector);
+            assert_close(&what, &got, &exact, 1e-5, 1e-5);
         }
     }
 }

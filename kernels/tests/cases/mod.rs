@@ -2,10 +2,12 @@
 
 mod attention;
 mod batch_norm;
+mod chain;
 mod conv2d;
 mod elastic;
 mod elastic_conv2d;
 mod elementwise;
+mod fuse;
 mod gather;
 mod host;
 mod kernel_transform;

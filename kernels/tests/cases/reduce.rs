@@ -1,6 +1,7 @@
 //! Reductions.
 
-use parnas_kernels::ops::{Dot, FoldRows, Reduce, ReduceKind};
+use parnas_kernels::Kernel;
+use parnas_kernels::ops::{Dot, FoldRows, Reduce, ReduceKind, RowLayout};
 
 use crate::reference::reduce::{dot, fold_rows, reduce};
 use crate::support::{assert_close, devices, numbers, run};
@@ -52,10 +53,17 @@ fn inner_products_agree_with_the_reference() {
 #[test]
 fn rows_fold_in_order_in_any_number_of_steps() {
     for len in [1, 41, 5000] {
-        let fold = |rows, initial| FoldRows { rows, len, scale: 1.0 / 13.0, initial };
+        let fold = |rows, initial| FoldRows {
+            rows,
+            len,
+            scale: 1.0 / 13.0,
+            initial,
+            second: false,
+            layout: RowLayout::rows_of(len),
+        };
         let x = numbers(len as u64, 13 * len);
         let y = vec![f32::NAN; len];
-        let exact = fold_rows(&fold(13, false), None, &x);
+        let exact = fold_rows(&fold(13, false), None, &x, None);
         for facts in devices() {
             let all = run(&facts, fold(13, false), &[x.clone(), y.clone()]).remove(0);
             assert_close(&format!("fold of {len} on {}", facts.selector), &all, &exact, 1e-6, 0.0);
@@ -72,11 +80,33 @@ fn rows_fold_in_order_in_any_number_of_steps() {
 }
 
 #[test]
+fn folds_read_slices_and_sums() {
+    for (len, element, second) in [(1, 1, true), (41, 3, false), (41, 3, true), (5000, 1, true), (5000, 2, false)] {
+        let layout = RowLayout { offset: 5, row: element * len + 7, element };
+        let len = len as usize;
+        let kernel = FoldRows { rows: 13, len, scale: -0.75, initial: true, second, layout };
+        kernel.validate().unwrap();
+        let slots = kernel.slots();
+        let mut bindings: Vec<Vec<f32>> = (0..slots.len()).map(|i| numbers(i as u64, slots[i].len)).collect();
+        let exact = fold_rows(&kernel, Some(&bindings[0]), &bindings[1], second.then_some(&bindings[2][..]));
+        *bindings.last_mut().unwrap() = vec![f32::NAN; len];
+        for facts in devices() {
+            let got = run(&facts, kernel.clone(), &bindings).remove(0);
+            assert_close(&format!("{kernel:?} on {}", facts.selector), &got, &exact, 1e-6, 0.0);
+        }
+    }
+}
+
+#[test]
 fn impossible_reductions_are_refused() {
     let kernel = Reduce { kind: ReduceKind::Sum, outer: 1, axis: 0, inner: 1, scale: 1.0 };
     assert!(kernel.validate().is_err());
     assert!(Reduce { axis: 256 * 65_535 + 1, ..kernel.clone() }.validate().is_err());
     assert!(Reduce { axis: 1 << 20, inner: 1 << 12, ..kernel }.validate().is_err());
     assert!(Dot { outer: 0, axis: 1 }.validate().is_err());
-    assert!(FoldRows { rows: 65_536, len: 1, scale: 1.0, initial: false }.validate().is_err());
+    assert!(
+        FoldRows { rows: 65_536, len: 1, scale: 1.0, initial: false, second: false, layout: RowLayout::rows_of(1) }
+            .validate()
+            .is_err()
+    );
 }

@@ -3,6 +3,7 @@
 pub mod attention;
 pub mod batch_norm;
 pub mod binary;
+pub mod chain;
 pub mod channel_mask;
 pub mod conv2d;
 pub mod coverage;

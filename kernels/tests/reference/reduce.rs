@@ -1,6 +1,6 @@
 //! Sums and extremes along an axis; inner products; rows added in order.
 
-use parnas_kernels::ops::{Dot, FoldRows, Reduce, ReduceKind};
+use parnas_kernels::ops::{Dot, FoldRows, Reduce, ReduceKind, RowLayout};
 
 use crate::support::Exact;
 
@@ -33,13 +33,20 @@ pub fn dot(kernel: &Dot, a: &[f32], b: &[f32]) -> Vec<Exact> {
     a.chunks(axis).zip(b.chunks(axis)).map(row).collect()
 }
 
-pub fn fold_rows(kernel: &FoldRows, initial: Option<&[f32]>, x: &[f32]) -> Vec<Exact> {
+pub fn fold_rows(kernel: &FoldRows, initial: Option<&[f32]>, x: &[f32], second: Option<&[f32]>) -> Vec<Exact> {
+    let RowLayout { offset, row, element } = kernel.layout;
     let mut y = vec![Exact::default(); kernel.len];
     for (p, y) in y.iter_mut().enumerate() {
         if let Some(initial) = initial {
             y.add(f64::from(initial[p]));
         }
-        (0..kernel.rows as usize).for_each(|row| y.add(f64::from(kernel.scale) * f64::from(x[row * kernel.len + p])));
+        for r in 0..kernel.rows as usize {
+            let at = offset as usize + r * row as usize + p * element as usize;
+            y.add(f64::from(kernel.scale) * f64::from(x[at]));
+            if let Some(second) = second {
+                y.add(f64::from(kernel.scale) * f64::from(second[at]));
+            }
+        }
     }
     y
 }

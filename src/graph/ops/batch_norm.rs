@@ -30,13 +30,13 @@ pub struct BatchNorm {
 
 /// The sums that a normalisation's gradient needs.
 fn sums_of(normalise: &BatchNormalise) -> BatchNormaliseSums {
-    let BatchNormalise { architectures, batch, channels, spatial, epsilon, affine, relu } = *normalise;
+    let BatchNormalise { architectures, batch, channels, spatial, epsilon, affine, relu, .. } = *normalise;
     BatchNormaliseSums { architectures, batch, channels, spatial, epsilon, affine, relu }
 }
 
 /// A normalisation's gradient with respect to its input.
 fn gradient_of(normalise: &BatchNormalise, fixed_statistics: bool) -> BatchNormaliseGradient {
-    let BatchNormalise { architectures, batch, channels, spatial, epsilon, affine, relu } = *normalise;
+    let BatchNormalise { architectures, batch, channels, spatial, epsilon, affine, relu, .. } = *normalise;
     BatchNormaliseGradient { architectures, batch, channels, spatial, epsilon, affine, relu, fixed_statistics }
 }
 
@@ -119,6 +119,7 @@ impl Graph {
             epsilon: options.epsilon,
             affine,
             relu: options.relu,
+            summand: false,
         };
         let fixed_statistics = matches!(options.statistics, Statistics::Fixed(_));
         let shape = self.shape(x).to_vec();

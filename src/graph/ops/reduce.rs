@@ -1,6 +1,6 @@
 //! Reductions along an axis, as fixed trees, and sums in order.
 
-use parnas_kernels::ops::{FoldRows, Reduce, ReduceKind};
+use parnas_kernels::ops::{FoldRows, Reduce, ReduceKind, RowLayout};
 
 use super::shape::around;
 use crate::graph::{Graph, Result, Tensor};
@@ -78,7 +78,9 @@ impl Graph {
         if let Some(initial) = initial.filter(|initial| self.shape(*initial) != rest) {
             return Err(self.shape_error("fold", "the initial value has the shape of a row", &[initial, x]));
         }
-        let kernel = FoldRows { rows: *rows as u32, len: rest.iter().product(), scale, initial: initial.is_some() };
+        let (rows, len) = (*rows as u32, rest.iter().product());
+        let layout = RowLayout::rows_of(len);
+        let kernel = FoldRows { rows, len, scale, initial: initial.is_some(), second: false, layout };
         let inputs: Vec<Tensor> = initial.into_iter().chain([x]).collect();
         Ok(self.kernel(kernel, &inputs, rest.to_vec()))
     }
