@@ -283,6 +283,9 @@ fn large_scores_do_not_overflow() {
     }
 }
 
+/// One of the operands.
+type Part = fn(&mut Operands) -> &mut Vec<f64>;
+
 /// The gradients of `sum(dy * y)`, `dy` being any numbers, by central differences of the f64 forward pass.
 #[test]
 fn attention_gradients_are_central_differences() {
@@ -291,7 +294,7 @@ fn attention_gradients_are_central_differences() {
     case = case.gated(HeadGate::PerHead, &weights, false);
     let reference = case.reference();
     let dy = case.upstream();
-    let difference = |of: fn(&mut Operands) -> &mut Vec<f64>, i: usize| {
+    let difference = |of: Part, i: usize| {
         let mut moved = reference.clone();
         let step = 1e-5;
         of(&mut moved)[i] += step;
@@ -301,7 +304,7 @@ fn attention_gradients_are_central_differences() {
     };
     for facts in devices() {
         let got = case.run(&facts);
-        let gradients: [(&str, &[f32], fn(&mut Operands) -> &mut Vec<f64>); 4] = [
+        let gradients: [(&str, &[f32], Part); 4] = [
             ("dq", &got.dq, |operands| &mut operands.q),
             ("dk", &got.dk, |operands| &mut operands.k),
             ("dv", &got.dv, |operands| &mut operands.v),
