@@ -5,7 +5,7 @@
 // A workgroup owns 32 keys of a head and walks the queries in tiles of 32, from the first that sees one of its keys: both products
 // of a tile, then both sums. See shared/attention_tile.wgsl: rows are keys here, columns are queries.
 // Grid: A * N * H * ceil(Tk / 32) workgroups, folded into x and y.
-// Rounds: at most 181 for each 32 queries (scores 8 * 9, results 4 * 27), so 46,336 with 8,192 queries.
+// Rounds: at most 189 for each 32 queries (scores 8 * 11, results 4 * 25), so 48,384 with 8,192 queries.
 // Workgroup memory: 14 KiB.
 // Bindings: 0 parameters, 1 q [A, N, Tq, H D], 2 k, 3 v [A, N, Tk, H D], 4 dy as q, 5 rows [A, N, H, 1 + 2 Tq] (attention_rows), with
 // LENGTHS lengths [N], dk, dv as k.
@@ -14,6 +14,9 @@
 #import "shared/grid"
 #import "shared/attention"
 #import "shared/attention_tile"
+
+const ROWS = 1u;
+const PRODUCTS = 2u;
 
 @group(0) @binding(1) var<storage, read> q: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> k: array<vec4<f32>>;
@@ -31,7 +34,7 @@
 
 const QUERY_SIDE = 1u;
 // Where the factors of dk are kept: behind the rows that are staged to be summed.
-const SECOND = 2u * SIDE;
+const SECOND = PRODUCT;
 
 #import "shared/attention_loads"
 
@@ -102,11 +105,11 @@ fn main(
     for (var query0 = first; query0 < parameters.queries; query0 += TILE) {
         var scores = mat4x4<f32>();
         var products = mat4x4<f32>();
-        for (var depth = 0u; depth < QUADS; depth += 4u) {
+        for (var depth = 0u; depth < parameters.quads; depth += 4u) {
             put_sides(local, pair, query0, row0, there, depth);
             workgroupBarrier();
-            scores = add_products(scores, 0u, my_row, my_column);
-            products = add_products(products, 2u, my_row, my_column);
+            scores = add_products(scores, 0u, min(4u, parameters.quads - depth), my_row, my_column);
+            products = add_products(products, PRODUCT, min(4u, parameters.quads - depth), my_row, my_column);
             workgroupBarrier();
         }
         let query = four(query0 + 4u * my_column);
@@ -133,12 +136,14 @@ fn main(
             p[2] * (products[2] - delta.z),
             p[3] * (products[3] - delta.w),
         ));
-        for (var chunk = 0u; chunk < TILE; chunk += CHUNK) {
-            for (var i = local; i < CHUNK * QUADS; i += INVOCATIONS) {
+        let queries = min(TILE, parameters.queries - query0);
+        for (var chunk = 0u; chunk < queries; chunk += CHUNK) {
+            let count = min(CHUNK, queries - chunk);
+            for (var i = local; i < count * QUADS; i += INVOCATIONS) {
                 stage[i] = load_dy(pair, query0 + chunk + i / QUADS, i % QUADS);
             }
             workgroupBarrier();
-            for (var i = 0u; i < CHUNK; i += 1u) {
+            for (var i = 0u; i < count; i += 1u) {
                 let f = factors[(chunk + i) * PITCH + my_row];
                 let at = i * QUADS;
                 of_v0 = outer(of_v0, f, stage[at + own_quad(my_column, 0u)]);
@@ -153,11 +158,11 @@ fn main(
                 }
             }
             workgroupBarrier();
-            for (var i = local; i < CHUNK * QUADS; i += INVOCATIONS) {
+            for (var i = local; i < count * QUADS; i += INVOCATIONS) {
                 stage[i] = load_q(pair, query0 + chunk + i / QUADS, i % QUADS);
             }
             workgroupBarrier();
-            for (var i = 0u; i < CHUNK; i += 1u) {
+            for (var i = 0u; i < count; i += 1u) {
                 let f = stage[SECOND + (chunk + i) * PITCH + my_row];
                 let at = i * QUADS;
                 of_k0 = outer(of_k0, f, stage[at + own_quad(my_column, 0u)]);

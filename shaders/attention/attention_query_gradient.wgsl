@@ -4,7 +4,7 @@
 // A workgroup owns 32 queries of a head and walks the keys in tiles of 32, up to the last that one of its queries sees: both products
 // of a tile, then the sum. See shared/attention_tile.wgsl.
 // Grid: A * N * H * ceil(Tq / 32) workgroups, folded into x and y.
-// Rounds: at most 125 for each 32 keys (scores 8 * 9, result 4 * 13), so 32,000 with 8,192 keys.
+// Rounds: at most 141 for each 32 keys (scores 8 * 11, result 4 * 13), so 36,096 with 8,192 keys.
 // Workgroup memory: 14 KiB.
 // Bindings: 0 parameters, 1 q [A, N, Tq, H D], 2 k, 3 v [A, N, Tk, H D], 4 dy as q, 5 rows [A, N, H, 1 + 2 Tq] (attention_rows), with
 // LENGTHS lengths [N], dq as q.
@@ -13,6 +13,9 @@
 #import "shared/grid"
 #import "shared/attention"
 #import "shared/attention_tile"
+
+const ROWS = 1u;
+const PRODUCTS = 2u;
 
 @group(0) @binding(1) var<storage, read> q: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> k: array<vec4<f32>>;
@@ -86,11 +89,11 @@ fn main(
     for (var key0 = 0u; key0 < end; key0 += TILE) {
         var scores = mat4x4<f32>();
         var products = mat4x4<f32>();
-        for (var depth = 0u; depth < QUADS; depth += 4u) {
+        for (var depth = 0u; depth < parameters.quads; depth += 4u) {
             put_sides(local, pair, row0, key0, there, depth);
             workgroupBarrier();
-            scores = add_products(scores, 0u, my_row, my_column);
-            products = add_products(products, 2u, my_row, my_column);
+            scores = add_products(scores, 0u, min(4u, parameters.quads - depth), my_row, my_column);
+            products = add_products(products, PRODUCT, min(4u, parameters.quads - depth), my_row, my_column);
             workgroupBarrier();
         }
         let key = four(key0 + 4u * my_column);
@@ -105,12 +108,14 @@ fn main(
             p2 * (products[2] - delta),
             p3 * (products[3] - delta),
         ));
-        for (var chunk = 0u; chunk < TILE; chunk += CHUNK) {
-            for (var i = local; i < CHUNK * QUADS; i += INVOCATIONS) {
+        let keys = min(TILE, end - key0);
+        for (var chunk = 0u; chunk < keys; chunk += CHUNK) {
+            let count = min(CHUNK, keys - chunk);
+            for (var i = local; i < count * QUADS; i += INVOCATIONS) {
                 stage[i] = load_k(pair, key0 + chunk + i / QUADS, there, i % QUADS);
             }
             workgroupBarrier();
-            for (var j = 0u; j < CHUNK; j += 1u) {
+            for (var j = 0u; j < count; j += 1u) {
                 let f = factors[(chunk + j) * PITCH + my_row];
                 let at = j * QUADS;
                 result0 = outer(result0, f, stage[at + own_quad(my_column, 0u)]);

@@ -1,5 +1,6 @@
 // What both gradients of attention read. The importing kernel imports shared/attention and shared/attention_tile, declares q, k, v,
 // dy and rows, and the constant QUERY_SIDE: 0 where queries are the rows of its tiles, 1 where they are the columns.
+// ROWS is 1 and PRODUCTS 2: rows and columns have one pitch.
 
 fn held_row(row: u32, rows: u32) -> u32 {
     return min(row, rows - 1u);
@@ -26,40 +27,33 @@ fn load_v(pair: u32, row: u32, there: u32, quad: u32) -> vec4<f32> {
     return select(vec4<f32>(), v[at], row < there && quad < parameters.quads);
 }
 
-// Stages four quads from `depth` on of 32 queries and 32 keys: sides 0 and 1 for the scores, 2 and 3 for the products with `v`.
+// Stages four quads from `depth` on of 32 queries and 32 keys, for the scores and for the products of `dy` and `v`.
 fn put_sides(local: u32, pair: u32, query0: u32, key0: u32, there: u32, depth: u32) {
-    let group = local % 32u / 4u;
-    let quad = local % 4u;
-    let at = depth + quad;
-    if local < 32u {
-        let row = query0 + 4u * group;
-        put(QUERY_SIDE, group, quad, mat4x4<f32>(
-            load_q(pair, row, at),
-            load_q(pair, row + 1u, at),
-            load_q(pair, row + 2u, at),
-            load_q(pair, row + 3u, at),
-        ));
-        put(2u + QUERY_SIDE, group, quad, mat4x4<f32>(
-            load_dy(pair, row, at),
-            load_dy(pair, row + 1u, at),
-            load_dy(pair, row + 2u, at),
-            load_dy(pair, row + 3u, at),
-        ));
-    } else {
-        let row = key0 + 4u * group;
-        put(1u - QUERY_SIDE, group, quad, mat4x4<f32>(
-            load_k(pair, row, there, at),
-            load_k(pair, row + 1u, there, at),
-            load_k(pair, row + 2u, there, at),
-            load_k(pair, row + 3u, there, at),
-        ));
-        put(3u - QUERY_SIDE, group, quad, mat4x4<f32>(
-            load_v(pair, row, there, at),
-            load_v(pair, row + 1u, there, at),
-            load_v(pair, row + 2u, there, at),
-            load_v(pair, row + 3u, there, at),
-        ));
+    for (var i = local; i < 4u * TILE; i += INVOCATIONS) {
+        let row = i / 4u;
+        let quad = i % 4u;
+        put(QUERY_SIDE * COLUMN_SIDE, PITCH, row, quad, load_q(pair, query0 + row, depth + quad));
+        put(PRODUCT + QUERY_SIDE * COLUMN_SIDE, PITCH, row, quad, load_dy(pair, query0 + row, depth + quad));
+        put((1u - QUERY_SIDE) * COLUMN_SIDE, PITCH, row, quad, load_k(pair, key0 + row, there, depth + quad));
+        put(PRODUCT + (1u - QUERY_SIDE) * COLUMN_SIDE, PITCH, row, quad, load_v(pair, key0 + row, there, depth + quad));
     }
+}
+
+// Adds a product of `quads` staged quads to scores.
+fn add_products(scores: mat4x4<f32>, product: u32, quads: u32, my_row: u32, my_column: u32) -> mat4x4<f32> {
+    var sums = scores;
+    var at = product;
+    for (var quad = 0u; quad < quads; quad += 1u) {
+        sums = outer(sums, stage[at + COLUMN_SIDE + my_column], stage[at + my_row]);
+        at += PITCH;
+        sums = outer(sums, stage[at + COLUMN_SIDE + my_column], stage[at + my_row]);
+        at += PITCH;
+        sums = outer(sums, stage[at + COLUMN_SIDE + my_column], stage[at + my_row]);
+        at += PITCH;
+        sums = outer(sums, stage[at + COLUMN_SIDE + my_column], stage[at + my_row]);
+        at += PITCH;
+    }
+    return sums;
 }
 
 fn four_of_rows(first: u32, row: u32) -> vec4<f32> {

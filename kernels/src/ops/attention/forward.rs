@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::tile::{Accumulate, BLOCK, Scores, Visible, pack};
-use super::{Attention, Shared};
+use super::{Attention, Shared, TILE};
 use crate::Result;
 use crate::cpu::{Cpu, Views};
 use crate::launch::{Cost, Kernel, Shader, Slot, Words, bytes_of};
@@ -65,6 +65,12 @@ impl AttentionForward {
     /// As [`Attention::validate`].
     pub fn validate(&self) -> Result<()> {
         self.0.validate()
+    }
+
+    /// Groups of 32 queries that a workgroup of the shader owns: two where that leaves few of them empty, and where the results of so
+    /// many fit into the registers of an invocation.
+    fn units(&self) -> u32 {
+        if self.0.queries > TILE && self.0.head_size <= 64 { 2 } else { 1 }
     }
 
     fn task(&self, cpu: &Cpu, task: usize, operands: &Operands<'_>, [o, lse]: [Shared; 2]) {
@@ -152,7 +158,8 @@ impl Kernel for AttentionForward {
 
     fn shader(&self) -> Shader {
         let gate = u32::from(self.0.gate_slot().is_some());
-        let constants = vec![("DIM", self.0.class()), ("LENGTHS", self.0.lengths.into()), ("GATE", gate)];
+        let constants =
+            vec![("DIM", self.0.class()), ("ROWS", self.units()), ("LENGTHS", self.0.lengths.into()), ("GATE", gate)];
         Shader { file: "attention/attention", constants }
     }
 
@@ -161,7 +168,7 @@ impl Kernel for AttentionForward {
     }
 
     fn grid(&self) -> [u32; 3] {
-        self.0.tile_grid(self.0.queries)
+        self.0.tile_grid(self.0.queries, TILE * self.units())
     }
 
     fn cost(&self) -> Cost {

@@ -4,7 +4,7 @@ use rayon::prelude::*;
 
 use super::query_gradient::store;
 use super::tile::{Accumulate, BLOCK, Scores, Visible, pack};
-use super::{Attention, Shared};
+use super::{Attention, Shared, TILE};
 use crate::Result;
 use crate::cpu::{Cpu, Views};
 use crate::launch::{Cost, Kernel, Shader, Slot, Words, bytes_of};
@@ -143,7 +143,7 @@ impl Kernel for AttentionKeyValueGradient {
     }
 
     fn grid(&self) -> [u32; 3] {
-        self.attention.tile_grid(self.attention.keys)
+        self.attention.tile_grid(self.attention.keys, TILE)
     }
 
     fn cost(&self) -> Cost {

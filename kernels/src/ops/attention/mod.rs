@@ -206,9 +206,9 @@ impl Attention {
         words.f32(self.scale).u32(width).u32(first).u32(step)
     }
 
-    /// The grid of a shader whose workgroups own a tile of `rows` rows of a head each.
-    fn tile_grid(&self, rows: u32) -> [u32; 3] {
-        linear_grid(self.sequences() * self.heads as usize * rows.div_ceil(TILE) as usize)
+    /// The grid of a shader whose workgroups own `tile` of a head's `rows` rows each.
+    fn tile_grid(&self, rows: u32, tile: u32) -> [u32; 3] {
+        linear_grid(self.sequences() * self.heads as usize * rows.div_ceil(tile) as usize)
     }
 
     /// Keys of sequence `n` that are there.

@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::tile::{Accumulate, BLOCK, Scores, Visible, pack};
-use super::{Attention, Shared};
+use super::{Attention, Shared, TILE};
 use crate::Result;
 use crate::cpu::{Cpu, Views};
 use crate::launch::{Cost, Kernel, Shader, Slot, Words, bytes_of};
@@ -147,7 +147,7 @@ impl Kernel for AttentionQueryGradient {
     }
 
     fn grid(&self) -> [u32; 3] {
-        self.attention.tile_grid(self.attention.queries)
+        self.attention.tile_grid(self.attention.queries, TILE)
     }
 
     fn cost(&self) -> Cost {
