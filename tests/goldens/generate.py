@@ -613,6 +613,67 @@ def squeeze_excitation():
         expand_weight=family.normal(2, 4, scale=3.0),
         expand_bias=family.normal(4),
     )
+def attend(q, k, v, heads, scale=None, causal=False, lengths=None, head_scale=None):
+    """Attention with an explicit softmax: heads side by side, `[A, N, T, H D]`. A query that sees no key gets 0."""
+    split = lambda x: x.unflatten(-1, (heads, -1)).transpose(-3, -2)
+    q, k, v = split(q), split(k), split(v)
+    scores = q @ k.mT * (q.shape[-1] ** -0.5 if scale is None else scale)
+    queries, keys = scores.shape[-2:]
+    seen = torch.ones(queries, keys, dtype=torch.bool)
+    if causal:
+        seen = seen.tril(keys - queries)
+    if lengths is not None:
+        seen = seen & (torch.arange(keys) < lengths[:, None])[:, None, None, :]
+    seen = seen.expand(scores.shape)
+    scores = scores.masked_fill(~seen, -1e300)
+    e = torch.exp(scores - scores.detach().amax(-1, keepdim=True)) * seen
+    total = e.sum(-1, keepdim=True)
+    y = e / torch.where(total > 0.0, total, 1.0) @ v
+    if head_scale is not None:
+        y = y * head_scale[:, None, :, None, None]
+    return y.transpose(-3, -2).flatten(-2)
+
+
+def attention():
+    family = Family("attention", 11)
+    tensors = lambda a, n, queries, keys, width: {
+        "q": family.normal(a, n, queries, width),
+        "k": family.normal(a, n, keys, width),
+        "v": family.normal(a, n, keys, width),
+    }
+    plain = lambda q, k, v: attend(q, k, v, 2)
+    family.case("self", plain, **tensors(2, 2, 33, 33, 8))
+    built_in = lambda q, k, v: F.scaled_dot_product_attention(
+        *(x.unflatten(-1, (2, 12)).transpose(-3, -2) for x in (q, k, v)), is_causal=True
+    ).transpose(-3, -2).flatten(-2)
+    family.case("causal", built_in, **tensors(1, 1, 41, 41, 24))
+    causal = lambda q, k, v: attend(q, k, v, 1, scale=0.3, causal=True)
+    family.case("causal_more_keys", causal, **tensors(1, 2, 5, 35, 16))
+    family.case("causal_more_queries", causal, **tensors(1, 2, 35, 5, 16))
+    padded = lambda q, k, v, lengths: attend(q, k, v, 3, lengths=lengths)
+    lengths = torch.tensor([13, 0, 1, 7])
+    family.case("cross_padded", padded, constants={"lengths": lengths}, **tensors(1, 4, 3, 13, 12))
+    truncated = lambda q, k, v, head_scale: attend(q, k, v, 4, causal=True, head_scale=head_scale)
+    relaxed = torch.tensor([[1.0, 1.0, 0.75, 0.25], [1.0, 1.0, 0.5, 0.5]])
+    family.case("truncated_relaxed", truncated, **tensors(2, 1, 17, 17, 32), head_scale=relaxed)
+    one_hot = torch.tensor([[1.0, 1.0, 0.0, 0.0], [1.0, 1.0, 1.0, 0.0]])
+    family.case("truncated_one_hot", truncated, **tensors(2, 1, 17, 17, 32), head_scale=one_hot)
+    # What the backward pass gives the heads that the forward pass skipped, where it does not evaluate them.
+    tensor = family.tensors["truncated_one_hot/d_head_scale"]
+    family.tensors["truncated_one_hot/d_head_scale_selected"] = tensor * (one_hot.numpy() != 0).astype(numpy.float32)
+
+    def partitioned(q, k, v, weights, lengths=None):
+        each = [attend(q, k, v, heads, lengths=lengths) for heads in (2, 4)]
+        return sum(weights[:, c, None, None, None] * y for c, y in enumerate(each))
+
+    relaxed = torch.tensor([[0.75, 0.25], [0.5, 0.5]])
+    family.case("partitioned_relaxed", partitioned, **tensors(2, 2, 5, 17, 32), weights=relaxed)
+    weights = torch.eye(2)
+    constants = {"lengths": torch.tensor([17, 5])}
+    family.case("partitioned_one_hot", partitioned, constants, **tensors(2, 2, 5, 17, 32), weights=weights)
+    tensor = family.tensors["partitioned_one_hot/d_weights"]
+    family.tensors["partitioned_one_hot/d_weights_selected"] = tensor * weights.numpy().astype(numpy.float32)
+    family.add("partitioned_one_hot", zero=torch.zeros(1))
     family.write()
 
 
@@ -622,4 +683,5 @@ if __name__ == "__main__":
     for write in (mixed_edge, optimisers, supernet, elastic):
         write()
     for write in (layer_norm, rotary, vocabulary, squeeze_excitation):
+    for write in (mixed_edge, optimisers, supernet, attention):
         write()

@@ -3,6 +3,7 @@
 //!
 //! `released` compares the two networks of the search with the paper's released weights, where those are at hand.
 
+mod attention;
 mod common;
 mod convolution;
 mod elastic;

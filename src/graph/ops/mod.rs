@@ -1,6 +1,7 @@
 //! The operations of the graph: one file each, with its shape rule and its backward rule. The kernels stand under the
 //! same names in `parnas-kernels`.
 
+mod attention;
 mod batch_norm;
 mod conv2d;
 mod coverage;
@@ -24,6 +25,7 @@ mod scale_channels;
 mod shape;
 mod softmax;
 
+pub use attention::AttentionOptions;
 pub use batch_norm::{BatchNorm, Statistics};
 pub use conv2d::Convolution;
 pub use coverage::{CoverageOptions, ElasticWidth};
