@@ -10,15 +10,16 @@ mod launch;
 use std::process::ExitCode;
 
 use parnas_kernels::ops::{
-    Activation, Adam, Affine, BatchNormalise, BatchNormaliseGradient, BatchNormaliseSums, BatchStatistics, Bias,
-    ChannelMask, ChannelMaskGradient, Conv2d, Conv2dForward, Conv2dInputGradient, Conv2dWeightGradient, Coverage,
-    CoverageGradient, CrossEntropy, CrossEntropyGradient, Elastic, ElasticLinear, ElasticLinearForward,
-    ElasticLinearInputGradient, ElasticLinearWeightGradient, ElasticOutput, ElasticWidth, FoldRows, Function,
-    GatherGradient, KernelTransform, KernelTransformChoiceGradient, KernelTransformMatrixGradient,
-    KernelTransformWeightGradient, LayerNorm, LayerNormForward, LayerNormGradient, LayerNormSums, LinearCrossEntropy,
-    Matmul, MixedCombine, MixedEdge, MixedInputGradient, MixedNormaliseGradient, MixedStatistics, MixedSums,
-    MixedWeightGradient, Pool2d, Pool2dForward, Pool2dGradient, PoolKind, Reduce, ReduceKind, Rotary, RowAffine,
-    RowLayout, Schedule, Softmax, SoftmaxGradient, StridedCopy, Unary, UnaryGradient, Unselected,
+    Activation, Adam, Affine, Attention, AttentionForward, AttentionKeyValueGradient, AttentionQueryGradient,
+    AttentionRows, BatchNormalise, BatchNormaliseGradient, BatchNormaliseSums, BatchStatistics, Bias, ChannelMask,
+    ChannelMaskGradient, Conv2d, Conv2dForward, Conv2dInputGradient, Conv2dWeightGradient, Coverage, CoverageGradient,
+    CrossEntropy, CrossEntropyGradient, Elastic, ElasticLinear, ElasticLinearForward, ElasticLinearInputGradient,
+    ElasticLinearWeightGradient, ElasticOutput, ElasticWidth, FoldRows, Function, GatherGradient, HeadGate,
+    KernelTransform, KernelTransformChoiceGradient, KernelTransformMatrixGradient, KernelTransformWeightGradient,
+    LayerNorm, LayerNormForward, LayerNormGradient, LayerNormSums, LinearCrossEntropy, Matmul, MixedCombine, MixedEdge,
+    MixedInputGradient, MixedNormaliseGradient, MixedStatistics, MixedSums, MixedWeightGradient, Pool2d, Pool2dForward,
+    Pool2dGradient, PoolKind, Reduce, ReduceKind, Rotary, RowAffine, RowLayout, Schedule, Softmax, SoftmaxGradient,
+    StridedCopy, Unary, UnaryGradient, Unselected,
 };
 
 use bench::Bench;
@@ -305,6 +306,32 @@ fn pooling(bench: &mut Bench) {
     }
 }
 
+fn attention(bench: &mut Bench) {
+    for (size, batch, heads, tokens, head_size, causal) in [
+        ("causal B8 H6 T256 D64", 8, 6, 256, 64, true),
+        ("B8 H6 T256 D64", 8, 6, 256, 64, false),
+        ("B32 H8 T41 D64", 32, 8, 41, 64, false),
+        ("causal B1 H4 T1024 D128", 1, 4, 1024, 128, true),
+    ] {
+        let attention = Attention {
+            architectures: 1,
+            batch,
+            heads,
+            queries: tokens,
+            keys: tokens,
+            head_size,
+            scale: 1.0 / (head_size as f32).sqrt(),
+            causal,
+            lengths: false,
+            gate: HeadGate::None,
+        };
+        measure(bench, size, AttentionForward(attention));
+        measure(bench, size, AttentionRows { attention, evaluate_all: false });
+        measure(bench, size, AttentionQueryGradient { attention, accumulate: false });
+        measure(bench, size, AttentionKeyValueGradient { attention, accumulate: false });
+    }
+}
+
 fn main() -> ExitCode {
     let mut bench = match Bench::from_arguments(std::env::args().skip(1)) {
         Ok(bench) => bench,
@@ -327,6 +354,7 @@ fn main() -> ExitCode {
     layer_norm(&mut bench);
     rotary(&mut bench);
     vocabulary(&mut bench);
+    attention(&mut bench);
     bench.finish();
     ExitCode::SUCCESS
 }

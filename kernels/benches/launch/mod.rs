@@ -10,7 +10,7 @@ use crate::bench::Bench;
 /// Measures `kernel` under the name `<device>/<kernel>/<size>`.
 pub fn measure(bench: &mut Bench, size: &str, kernel: impl Kernel + Clone) {
     let (operation, cost) = (kernel.name(), kernel.cost());
-    let dense = ["matmul", "conv2d", "elastic_linear"];
+    let dense = ["matmul", "conv2d", "elastic_linear", "attention"];
     let throughput = match dense.iter().any(|dense| operation.starts_with(dense)) {
         true => Throughput::Elements(cost.operations),
         false => Throughput::Bytes(cost.bytes),
