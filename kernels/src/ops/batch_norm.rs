@@ -6,8 +6,10 @@ use crate::launch::Slot;
 use crate::ops::check::{at_most, countable, positive};
 use crate::ops::require::require;
 
-/// Accumulators of a sum over contiguous elements.
-const LANES: usize = 16;
+/// Accumulators of a sum over contiguous elements. Where there are only a few, one chain of additions would take longer than the
+/// elements take to come; what is shorter is summed by the first ones.
+const LANES: usize = 64;
+const FEW_LANES: usize = 16;
 /// Elements after which a sum leaves its lanes: so few that they lose nothing in f32, so many that folding costs nothing.
 const SPAN: usize = 4096;
 /// The most elements of a channel: two passes of a workgroup of 256 over them, and its trees, stay below 65,535 rounds.
@@ -178,18 +180,27 @@ impl Total {
     pub(super) fn add(&mut self, a: &[f32], b: &[f32], of: impl Fn(f32, f32) -> f32) {
         debug_assert_eq!(a.len(), b.len());
         for (a, b) in a.chunks(SPAN).zip(b.chunks(SPAN)) {
-            let mut lanes = self.lanes;
-            let (whole_a, whole_b) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
-            let (rest_a, rest_b) = (whole_a.remainder(), whole_b.remainder());
-            for (a, b) in whole_a.zip(whole_b) {
-                for ((lane, a), b) in lanes.iter_mut().zip(a).zip(b) {
-                    *lane += of(*a, *b);
+            let (whole_a, rest_a) = a.as_chunks::<LANES>();
+            let (whole_b, rest_b) = b.as_chunks::<LANES>();
+            if !whole_a.is_empty() {
+                let mut lanes = self.lanes;
+                for (a, b) in whole_a.iter().zip(whole_b) {
+                    for i in 0..LANES {
+                        lanes[i] += of(a[i], b[i]);
+                    }
+                }
+                self.lanes = lanes;
+            }
+            let (few_a, rest_a) = rest_a.as_chunks::<FEW_LANES>();
+            let (few_b, rest_b) = rest_b.as_chunks::<FEW_LANES>();
+            for (a, b) in few_a.iter().zip(few_b) {
+                for i in 0..FEW_LANES {
+                    self.lanes[i] += of(a[i], b[i]);
                 }
             }
-            for ((lane, a), b) in lanes.iter_mut().zip(rest_a).zip(rest_b) {
+            for ((lane, a), b) in self.lanes.iter_mut().zip(rest_a).zip(rest_b) {
                 *lane += of(*a, *b);
             }
-            self.lanes = lanes;
             self.pending += a.len();
             if self.pending >= SPAN {
                 self.flush();
