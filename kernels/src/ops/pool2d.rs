@@ -7,6 +7,7 @@ use crate::cpu::{Cpu, Views};
 use crate::launch::{Cost, Kernel, Shader, Slot, Words, bytes_of, linear_grid};
 use crate::ops::check::{ITERATIONS, at_most, countable, positive};
 use crate::ops::require::require;
+use crate::ops::window_sums::WindowSums;
 
 /// Planes of less work than this many taps share a task.
 const TASK: usize = 1 << 14;
@@ -119,25 +120,121 @@ impl Pool2d {
     /// Calls `visit` with each output of a plane, in order, and its window `(rows, columns)` within the plane.
     #[inline(always)]
     fn windows(&self, mut visit: impl FnMut(usize, std::ops::Range<usize>, std::ops::Range<usize>)) {
-        let window = |o: u32, extent: u32| {
-            let start = o * self.stride;
-            start.saturating_sub(self.padding) as usize..(start + self.kernel - self.padding).min(extent) as usize
-        };
         let mut place = 0;
         for row in 0..self.output_height() {
             for column in 0..self.output_width() {
-                visit(place, window(row, self.height), window(column, self.width));
+                visit(place, self.window(row, self.height), self.window(column, self.width));
                 place += 1;
             }
         }
     }
 
+    /// The window of output `o` along an axis of this extent.
     #[inline(always)]
-    fn share(&self, rows: &std::ops::Range<usize>, columns: &std::ops::Range<usize>) -> f32 {
+    fn window(&self, o: u32, extent: u32) -> std::ops::Range<usize> {
+        let start = o * self.stride;
+        start.saturating_sub(self.padding) as usize..(start + self.kernel - self.padding).min(extent) as usize
+    }
+
+    /// The sums behind an average: of the padded input, or, for the gradient, of the output's gradient, spread by the stride.
+    fn window_sums(&self, gradient: bool) -> WindowSums {
+        let around = if gradient { self.kernel - 1 } else { 2 * self.padding };
+        let [rows, pitch] = [self.height, self.width].map(|extent| (extent + around) as usize);
+        WindowSums { kernel: self.kernel as usize, rows, pitch }
+    }
+
+    /// Elements of scratch memory: none for the maximum; the sums and a factor for each column otherwise.
+    fn scratch(&self, gradient: bool) -> usize {
         match self.kind {
-            PoolKind::Average { count_include_padding: true } => 1.0 / (self.kernel * self.kernel) as f32,
-            _ => 1.0 / (rows.len() * columns.len()) as f32,
+            PoolKind::Maximum => 0,
+            PoolKind::Average { .. } => self.window_sums(gradient).scratch() + self.output_width() as usize,
         }
+    }
+
+    /// One over the elements of a window that count along an axis of this extent, for output `o`.
+    fn share(&self, o: u32, extent: u32) -> f32 {
+        let window = self.window(o, extent);
+        match self.kind {
+            PoolKind::Average { count_include_padding: true } => 1.0 / self.kernel as f32,
+            _ => 1.0 / window.len() as f32,
+        }
+    }
+
+    /// The means of the windows of some planes.
+    fn average(&self, cpu: &Cpu, x: &[f32], y: &mut [f32]) {
+        let [width, padding, stride] = [self.width, self.padding, self.stride].map(|extent| extent as usize);
+        let sums = self.window_sums(false);
+        cpu.with_scratch(self.scratch(false), |scratch| {
+            let (scratch, shares) = scratch.split_at_mut(sums.scratch());
+            let mut windows = sums.divide(scratch);
+            for (column, share) in shares.iter_mut().enumerate() {
+                *share = self.share(column as u32, self.width);
+            }
+            cpu.vectorised(
+                #[inline(always)]
+                || {
+                    for (x, y) in x.chunks_exact(self.plane()).zip(y.chunks_exact_mut(self.out_plane())) {
+                        let rows = windows.plane[padding * sums.pitch..].chunks_mut(sums.pitch);
+                        for (x, into) in x.chunks_exact(width).zip(rows) {
+                            into[padding..][..width].copy_from_slice(x);
+                        }
+                        sums.run(&mut windows);
+                        for (row, y) in y.chunks_exact_mut(shares.len()).enumerate() {
+                            let share = self.share(row as u32, self.height);
+                            let sums = &windows.sums[row * stride * sums.pitch..];
+                            // A loop of its own where neighbours are neighbours, which becomes vector code.
+                            if stride == 1 {
+                                for ((y, sum), column) in y.iter_mut().zip(sums).zip(&*shares) {
+                                    *y = sum * (share * column);
+                                }
+                            } else {
+                                for ((y, sum), column) in y.iter_mut().zip(sums.iter().step_by(stride)).zip(&*shares) {
+                                    *y = sum * (share * column);
+                                }
+                            }
+                        }
+                    }
+                },
+            );
+        });
+    }
+
+    /// The gradient of [`Self::average`]: each element's windows lie around it as a window's elements do.
+    fn average_gradient(&self, cpu: &Cpu, dy: &[f32], dx: &mut [f32]) {
+        let [width, stride] = [self.width, self.stride].map(|extent| extent as usize);
+        let first = (self.kernel - 1 - self.padding) as usize;
+        let sums = self.window_sums(true);
+        cpu.with_scratch(self.scratch(true), |scratch| {
+            let (scratch, shares) = scratch.split_at_mut(sums.scratch());
+            let mut windows = sums.divide(scratch);
+            for (column, share) in shares.iter_mut().enumerate() {
+                *share = self.share(column as u32, self.width);
+            }
+            cpu.vectorised(
+                #[inline(always)]
+                || {
+                    for (dx, dy) in dx.chunks_exact_mut(self.plane()).zip(dy.chunks_exact(self.out_plane())) {
+                        for (row, dy) in dy.chunks_exact(shares.len()).enumerate() {
+                            let share = self.share(row as u32, self.height);
+                            let into = &mut windows.plane[(first + row * stride) * sums.pitch + first..];
+                            if stride == 1 {
+                                for ((into, dy), column) in into.iter_mut().zip(dy).zip(&*shares) {
+                                    *into = dy * (share * column);
+                                }
+                            } else {
+                                for ((into, dy), column) in into.iter_mut().step_by(stride).zip(dy).zip(&*shares) {
+                                    *into = dy * (share * column);
+                                }
+                            }
+                        }
+                        sums.run(&mut windows);
+                        for (dx, sums) in dx.chunks_exact_mut(width).zip(windows.sums.chunks(sums.pitch)) {
+                            dx.copy_from_slice(&sums[..width]);
+                        }
+                    }
+                },
+            );
+        });
     }
 
     /// The place of the first largest element of a window.
@@ -187,24 +284,26 @@ impl Kernel for Pool2dForward {
         Cost { operations: self.0.taps(), bytes: bytes_of(&self.slots()) }
     }
 
+    fn scratch(&self) -> usize {
+        self.0.scratch(false)
+    }
+
     fn run(&self, cpu: &Cpu, views: Views<'_>) {
         let [x, y] = views.split();
         let pool = self.0;
-        let width = pool.width as usize;
-        let planes = y.write()[..pool.outputs()].par_chunks_mut(pool.out_plane());
-        planes.zip(x.read().par_chunks(pool.plane())).with_min_len(pool.planes_of_a_task()).for_each(|(y, x)| {
+        let (x, y) = (&x.read()[..pool.inputs()], &mut y.write()[..pool.outputs()]);
+        let planes = pool.planes_of_a_task();
+        let tasks = y.par_chunks_mut(planes * pool.out_plane()).zip(x.par_chunks(planes * pool.plane()));
+        tasks.for_each(|(y, x)| {
+            if pool.kind != PoolKind::Maximum {
+                return pool.average(cpu, x, y);
+            }
             cpu.vectorised(
                 #[inline(always)]
                 || {
-                    pool.windows(|place, rows, columns| {
-                        y[place] = if pool.kind == PoolKind::Maximum {
-                            x[pool.largest(x, rows, columns)]
-                        } else {
-                            let share = pool.share(&rows, &columns);
-                            let row_sum = |row: usize| x[row * width..][columns.clone()].iter().sum::<f32>();
-                            share * rows.map(row_sum).sum::<f32>()
-                        };
-                    });
+                    for (y, x) in y.chunks_exact_mut(pool.out_plane()).zip(x.chunks_exact(pool.plane())) {
+                        pool.windows(|place, rows, columns| y[place] = x[pool.largest(x, rows, columns)]);
+                    }
                 },
             );
         });
@@ -216,26 +315,17 @@ impl Kernel for Pool2dForward {
 pub struct Pool2dGradient(pub Pool2d);
 
 impl Pool2dGradient {
-    fn scatter(&self, cpu: &Cpu, x: Option<&[f32]>, dy: &[f32], dx: &mut [f32]) {
+    /// Gives each window's gradient to its largest element.
+    fn scatter(&self, cpu: &Cpu, x: &[f32], dy: &[f32], dx: &mut [f32]) {
         let pool = self.0;
-        let width = pool.width as usize;
-        let planes = dx[..pool.inputs()].par_chunks_mut(pool.plane()).zip(dy.par_chunks(pool.out_plane())).enumerate();
-        planes.with_min_len(pool.planes_of_a_task()).for_each(|(plane, (dx, dy))| {
-            let x = x.map(|x| &x[plane * pool.plane()..][..pool.plane()]);
+        let planes = dx.par_chunks_mut(pool.plane()).zip(dy.par_chunks(pool.out_plane()));
+        let planes = planes.zip(x.par_chunks(pool.plane()));
+        planes.with_min_len(pool.planes_of_a_task()).for_each(|((dx, dy), x)| {
             cpu.vectorised(
                 #[inline(always)]
                 || {
                     dx.fill(0.0);
-                    pool.windows(|place, rows, columns| {
-                        if let Some(x) = x {
-                            dx[pool.largest(x, rows, columns)] += dy[place];
-                            return;
-                        }
-                        let g = dy[place] * pool.share(&rows, &columns);
-                        for row in rows {
-                            dx[row * width..][columns.clone()].iter_mut().for_each(|dx| *dx += g);
-                        }
-                    });
+                    pool.windows(|place, rows, columns| dx[pool.largest(x, rows, columns)] += dy[place]);
                 },
             );
         });
@@ -272,13 +362,22 @@ impl Kernel for Pool2dGradient {
         Cost { operations: self.0.taps(), bytes: bytes_of(&self.slots()) }
     }
 
+    fn scratch(&self) -> usize {
+        self.0.scratch(true)
+    }
+
     fn run(&self, cpu: &Cpu, views: Views<'_>) {
-        if self.0.kind == PoolKind::Maximum {
+        let pool = self.0;
+        if pool.kind == PoolKind::Maximum {
             let [x, dy, dx] = views.split();
-            self.scatter(cpu, Some(x.read()), dy.read(), dx.write());
+            let [x, dy] = [&x.read()[..pool.inputs()], &dy.read()[..pool.outputs()]];
+            self.scatter(cpu, x, dy, &mut dx.write()[..pool.inputs()]);
         } else {
             let [dy, dx] = views.split();
-            self.scatter(cpu, None, dy.read(), dx.write());
+            let (dy, dx) = (&dy.read()[..pool.outputs()], &mut dx.write()[..pool.inputs()]);
+            let planes = pool.planes_of_a_task();
+            let tasks = dx.par_chunks_mut(planes * pool.plane()).zip(dy.par_chunks(planes * pool.out_plane()));
+            tasks.for_each(|(dx, dy)| pool.average_gradient(cpu, dy, dx));
         }
     }
 }
