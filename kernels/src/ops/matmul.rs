@@ -192,6 +192,9 @@ impl Kernel for Matmul {
 fn block(m: usize, n: usize, k: usize) -> (usize, usize) {
     if m * n * k <= 1 << 18 {
         (m, n)
+    } else if m >= 1024 && n >= 1024 {
+        // Each block brings its rows of A and its columns of B into order.
+        (256, 512)
     } else if m >= 256 {
         (128, n)
     } else if m >= 32 {

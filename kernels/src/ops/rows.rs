@@ -10,8 +10,9 @@ use crate::ops::reduce::fold;
 const NARROW: u32 = 64;
 /// The widest row: a few passes over it in steps of 256 stay below the rounds of loops that every driver grants.
 const WIDEST: u64 = 1 << 22;
-/// Accumulators of a row.
+/// Accumulators of a row, and of a long one, in which a chain of additions would take longer than the elements.
 const LANES: usize = 16;
+const MANY_LANES: usize = 64;
 /// Elements of one task.
 const TASK: usize = 4096;
 
@@ -61,12 +62,20 @@ pub(super) fn exponentials(x: &[f32], largest: f32, y: &mut [f32]) -> f32 {
 
 #[inline(always)]
 fn fold_row(x: &[f32], start: f32, combine: impl Fn(f32, f32) -> f32, f: impl Fn(f32) -> f32) -> f32 {
-    let whole = x.chunks_exact(LANES);
-    let rest = whole.remainder();
     if x.len() < LANES {
-        return rest.iter().fold(start, |sum, x| combine(sum, f(*x)));
+        return x.iter().fold(start, |sum, x| combine(sum, f(*x)));
     }
-    let mut lanes = [start; LANES];
+    if x.len() < 4 * MANY_LANES {
+        return fold_lanes::<LANES>(x, start, combine, f);
+    }
+    fold_lanes::<MANY_LANES>(x, start, combine, f)
+}
+
+#[inline(always)]
+fn fold_lanes<const N: usize>(x: &[f32], start: f32, combine: impl Fn(f32, f32) -> f32, f: impl Fn(f32) -> f32) -> f32 {
+    let whole = x.chunks_exact(N);
+    let rest = whole.remainder();
+    let mut lanes = [start; N];
     for x in whole {
         for (lane, x) in lanes.iter_mut().zip(x) {
             *lane = combine(*lane, f(*x));

@@ -79,8 +79,9 @@ impl Kernel for Softmax {
                                 *y = x - largest - logarithm;
                             }
                         } else {
+                            let share = 1.0 / sum;
                             for y in y.iter_mut() {
-                                *y /= sum;
+                                *y *= share;
                             }
                         }
                     }
