@@ -65,6 +65,14 @@ pub enum Error {
         /// wgpu's words.
         message: String,
     },
+    /// A text is no record of tuned kernels.
+    #[error("line {line} is none of a tuning record: {message}; delete the file to have the kernels measured again")]
+    Record {
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong.
+        message: String,
+    },
     /// A launch binds the wrong number of buffers.
     #[error("kernel `{kernel}` binds {expected} buffers, {given} were given")]
     Bindings {

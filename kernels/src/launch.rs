@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::fmt;
+use std::sync::Arc;
 
 use crate::cpu::{Cpu, Views};
 use crate::ops::Chain;
@@ -48,6 +49,49 @@ pub struct Shader {
     pub file: &'static str,
     /// Its constants, all that the header declares.
     pub constants: Vec<(&'static str, u32)>,
+}
+
+/// One of the ways of computing a kernel on a GPU: a shader and its grid. All variants of a kernel have the same slots and the
+/// same uniform parameters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Variant {
+    /// What it is called in a record of choices, unique within its kernel: `64x64`, `subgroup 16x1`.
+    pub name: &'static str,
+    /// The WGSL permutation.
+    pub shader: Shader,
+    /// Workgroups in x, y, z; each at most [`WORKGROUPS`].
+    pub grid: [u32; 3],
+    /// Where it can run, and where it is taken unmeasured.
+    pub form: Form,
+}
+
+/// What the invocations of a variant share, and with that where it can run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Form {
+    /// Within the limits of any adapter, for GPUs: tiles in workgroup memory, trees of 256 invocations.
+    Ordinary,
+    /// Within the limits of any adapter; the invocations share nothing, as a processor that plays a GPU likes it: a barrier
+    /// there is a loop over the workgroup, and workgroup memory is memory like any other.
+    Apart,
+    /// The invocations of a subgroup of exactly this many exchange registers.
+    Subgroup(u32),
+}
+
+impl Variant {
+    /// The plain variant of a kernel that has no other.
+    pub fn plain(shader: Shader, grid: [u32; 3]) -> Self {
+        Self { name: "plain", shader, grid, form: Form::Ordinary }
+    }
+}
+
+/// The kernels among which one choice of a variant holds. See [`Kernel::tuning`].
+#[derive(Debug, Clone)]
+pub struct Tuning {
+    /// The name of the class: the kernel's name and whatever decides which of its variants is the fastest. Never the number of
+    /// architectures: a variant may sum in another order, and a step that is cut into chunks must keep its bits.
+    pub class: String,
+    /// A member of the class whose tensors are small enough to be kept beside those of the plan: variants are timed with it.
+    pub sample: Arc<dyn Kernel>,
 }
 
 /// What one launch costs: floating-point operations and bytes moved to and from memory (each tensor once).
@@ -105,6 +149,14 @@ pub trait Kernel: Any + fmt::Debug + Send + Sync + 'static {
     fn parameters(&self) -> Words;
     /// Workgroups in x, y, z; each at most [`WORKGROUPS`].
     fn grid(&self) -> [u32; 3];
+    /// The ways of computing this on a GPU, first the one that GPUs start from: [`Kernel::shader`] and [`Kernel::grid`].
+    fn variants(&self) -> Vec<Variant> {
+        vec![Variant::plain(self.shader(), self.grid())]
+    }
+    /// The class of kernels that share a choice among [`Kernel::variants`]; nothing where there is no choice.
+    fn tuning(&self) -> Option<Tuning> {
+        None
+    }
     /// Operations and bytes.
     fn cost(&self) -> Cost;
     /// Elements of scratch memory that [`Kernel::run`] takes in each thread ([`Cpu::with_scratch`]); the executor has them

@@ -13,13 +13,15 @@ pub mod fuse;
 pub mod launch;
 pub mod ops;
 pub mod plan;
+pub mod tune;
 
 pub use device::{DeviceFacts, DeviceKind};
 pub use error::Error;
 pub use exec::{Executor, Prepared};
 pub use fuse::Fusion;
-pub use launch::{Access, Cost, Kernel, Shader, Slot, Words};
+pub use launch::{Access, Cost, Form, Kernel, Shader, Slot, Tuning, Variant, Words};
 pub use plan::{BufferId, Buffers, Operand, Plan, PlanBuilder};
+pub use tune::{Record, Tuner};
 
 /// The result of whatever can fail here.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

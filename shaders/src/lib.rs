@@ -18,3 +18,20 @@ include!(concat!(env!("OUT_DIR"), "/files.rs"));
 pub fn source(name: &str) -> Option<&'static str> {
     FILES.binary_search_by_key(&name, |(file, _)| file).ok().map(|index| FILES[index].1)
 }
+
+/// Whether the header of the shader `name` says `Needs: subgroups`: a device without them cannot run it.
+pub fn needs_subgroups(name: &str) -> bool {
+    source(name).is_some_and(|text| {
+        text.lines().take_while(|line| line.starts_with("//")).any(|line| line.starts_with("// Needs: subgroups"))
+    })
+}
+
+/// A hash of all shader texts, imports included: what was measured with other texts says nothing of these.
+pub fn hash() -> u64 {
+    fnv(FILES.iter().flat_map(|(file, text)| file.bytes().chain([0]).chain(text.bytes()).chain([0])))
+}
+
+/// FNV-1a, 64 bits: the same on every machine.
+pub fn fnv(bytes: impl Iterator<Item = u8>) -> u64 {
+    bytes.fold(0xCBF2_9CE4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3))
+}

@@ -14,7 +14,9 @@ fn check(permutation: &Permutation) -> Result<(), String> {
         permutation.constants.iter().map(|(name, value)| (name.as_str(), *value)).collect();
     let text = specialise(permutation.file, &constants).map_err(|error| error.to_string())?;
     let module = naga::front::wgsl::parse_str(&text).map_err(|error| error.emit_to_string(&text))?;
-    let info = Validator::new(ValidationFlags::all(), Capabilities::empty())
+    let needs = parnas_shaders::needs_subgroups(permutation.file);
+    let capabilities = if needs { Capabilities::SUBGROUP } else { Capabilities::empty() };
+    let info = Validator::new(ValidationFlags::all(), capabilities)
         .validate(&module)
         .map_err(|error| error.emit_to_string(&text))?;
 

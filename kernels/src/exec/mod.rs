@@ -11,6 +11,7 @@ pub use gpu::{Counts, Encoded, GpuExecutor, PreparedGpu, Timed};
 use crate::Result;
 use crate::device::{DeviceFacts, DeviceKind};
 use crate::plan::{BufferId, Buffers, Plan};
+use crate::tune::Tuner;
 
 /// Runs plans on one device and holds the persistent buffers.
 #[derive(Debug)]
@@ -47,6 +48,30 @@ impl Executor {
         match self {
             Self::Cpu(executor) => executor.facts(),
             Self::Gpu(executor) => executor.facts(),
+        }
+    }
+
+    /// Chooses variants of kernels by measurement from now on. The CPU executor has none, and forgets the tuner.
+    pub fn tune_with(&mut self, tuner: Tuner) {
+        match self {
+            Self::Cpu(_) => {}
+            Self::Gpu(executor) => executor.tune_with(tuner),
+        }
+    }
+
+    /// The tuner, if there is one.
+    pub fn tuner(&self) -> Option<&Tuner> {
+        match self {
+            Self::Cpu(_) => None,
+            Self::Gpu(executor) => executor.tuner(),
+        }
+    }
+
+    /// The tuner, to be frozen.
+    pub fn tuner_mut(&mut self) -> Option<&mut Tuner> {
+        match self {
+            Self::Cpu(_) => None,
+            Self::Gpu(executor) => executor.tuner_mut(),
         }
     }
 

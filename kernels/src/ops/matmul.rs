@@ -1,10 +1,12 @@
 //! Batched matrix products.
 
+use std::sync::Arc;
+
 use rayon::prelude::*;
 
 use crate::Result;
 use crate::cpu::{Cpu, Views};
-use crate::launch::{Cost, Kernel, Shader, Slot, Words, bytes_of, linear_grid};
+use crate::launch::{Cost, Form, Kernel, Shader, Slot, Tuning, Variant, Words, bytes_of, linear_grid};
 use crate::ops::check::{ITERATIONS, at_most, countable, positive};
 use crate::ops::product::Product;
 
@@ -46,17 +48,24 @@ pub struct Matmul {
     pub relu: bool,
 }
 
-/// The variants of the shaders.
+/// The shaders, each with the rows and columns of C that a workgroup computes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Variant {
+enum Tile {
     /// `matmul/matmul_row`.
     Row,
     /// `matmul/matmul` with this `TILE`.
-    Tile(u32),
+    Shared(u32),
+    /// `matmul/matmul_apart`.
+    Apart,
+    /// `matmul/matmul_subgroup`.
+    Subgroup,
 }
 
-/// Rows and columns of each `TILE` of `matmul/matmul.wgsl`.
-const TILES: [[u32; 2]; 4] = [[64, 64], [32, 32], [16, 64], [64, 16]];
+/// Each `TILE` of `matmul/matmul.wgsl`.
+const SHARED: [(&str, [u32; 2]); 4] =
+    [("64x64", [64, 64]), ("32x32", [32, 32]), ("16x64", [16, 64]), ("64x16", [64, 16])];
+/// Multiply-adds of the products that are timed, at most, where one of them is not more.
+const SAMPLE: u64 = 1 << 25;
 
 impl Matmul {
     /// Checks the extents.
@@ -73,15 +82,41 @@ impl Matmul {
         at_most("matmul", "k", k, if m == 1 { 4 * (ITERATIONS - 8) } else { 16 * (ITERATIONS / 10) })
     }
 
-    /// The variant for these extents: the number of batches must not decide, it would change the bits.
-    fn variant(&self) -> Variant {
+    /// The tile that GPUs start from: the number of batches must not decide, it would change the bits.
+    fn tile(&self) -> Tile {
         match (self.m, self.n) {
-            (1, _) => Variant::Row,
-            (..=16, 33..) => Variant::Tile(2),
-            (33.., ..=16) => Variant::Tile(3),
-            (m, n) if m <= 32 || n <= 32 || u64::from(m) * u64::from(n) <= 96 * 96 => Variant::Tile(1),
-            _ => Variant::Tile(0),
+            (1, _) => Tile::Row,
+            (..=16, 33..) => Tile::Shared(2),
+            (33.., ..=16) => Tile::Shared(3),
+            (m, n) if m <= 32 || n <= 32 || u64::from(m) * u64::from(n) <= 96 * 96 => Tile::Shared(1),
+            _ => Tile::Shared(0),
         }
+    }
+
+    fn variant(&self, tile: Tile) -> Variant {
+        let bias = ("BIAS", u32::from(self.bias != Bias::None));
+        let transpose_a = ("TRANSPOSE_A", u32::from(self.transpose_a));
+        let transpose_b = ("TRANSPOSE_B", u32::from(self.transpose_b));
+        let (name, form, file, constants, [rows, columns]) = match tile {
+            Tile::Row => {
+                let columns = if self.transpose_b { 16 } else { 64 };
+                ("row", Form::Ordinary, "matmul/matmul_row", vec![transpose_b, bias], [1, columns])
+            }
+            Tile::Shared(tile) => {
+                let (name, extents) = SHARED[tile as usize];
+                let constants = vec![("TILE", tile), transpose_a, transpose_b, bias];
+                (name, Form::Ordinary, "matmul/matmul", constants, extents)
+            }
+            Tile::Apart => {
+                ("apart 8x4", Form::Apart, "matmul/matmul_apart", vec![transpose_a, transpose_b, bias], [8, 64])
+            }
+            Tile::Subgroup => {
+                let constants = vec![transpose_a, transpose_b, bias];
+                ("subgroup 16x1", Form::Subgroup(8), "matmul/matmul_subgroup", constants, [16, 64])
+            }
+        };
+        let tiles = self.m.div_ceil(rows) as usize * self.n.div_ceil(columns) as usize;
+        Variant { name, shader: Shader { file, constants }, grid: linear_grid(self.batch as usize * tiles), form }
     }
 
     fn batches(&self, broadcast: bool) -> usize {
@@ -119,22 +154,7 @@ impl Kernel for Matmul {
     }
 
     fn shader(&self) -> Shader {
-        let bias = u32::from(self.bias != Bias::None);
-        let transpose_b = u32::from(self.transpose_b);
-        match self.variant() {
-            Variant::Row => {
-                Shader { file: "matmul/matmul_row", constants: vec![("TRANSPOSE_B", transpose_b), ("BIAS", bias)] }
-            }
-            Variant::Tile(tile) => Shader {
-                file: "matmul/matmul",
-                constants: vec![
-                    ("TILE", tile),
-                    ("TRANSPOSE_A", u32::from(self.transpose_a)),
-                    ("TRANSPOSE_B", transpose_b),
-                    ("BIAS", bias),
-                ],
-            },
-        }
+        self.variant(self.tile()).shader
     }
 
     fn parameters(&self) -> Words {
@@ -144,14 +164,37 @@ impl Kernel for Matmul {
     }
 
     fn grid(&self) -> [u32; 3] {
-        let tiles = match self.variant() {
-            Variant::Row => self.n.div_ceil(if self.transpose_b { 16 } else { 64 }) as usize,
-            Variant::Tile(tile) => {
-                let [rows, columns] = TILES[tile as usize];
-                self.m.div_ceil(rows) as usize * self.n.div_ceil(columns) as usize
-            }
+        self.variant(self.tile()).grid
+    }
+
+    fn variants(&self) -> Vec<Variant> {
+        let plain = self.tile();
+        // A single row is summed along K by many invocations: nothing else comes near.
+        let others = match plain {
+            Tile::Row => Vec::new(),
+            // `matmul_apart` takes a round for each k.
+            _ if u64::from(self.k) > ITERATIONS => vec![Tile::Subgroup],
+            Tile::Shared(0) => vec![Tile::Shared(1), Tile::Apart, Tile::Subgroup],
+            _ => vec![Tile::Apart, Tile::Subgroup],
         };
-        linear_grid(self.batch as usize * tiles)
+        [plain].into_iter().chain(others).map(|tile| self.variant(tile)).collect()
+    }
+
+    fn tuning(&self) -> Option<Tuning> {
+        if self.m == 1 {
+            return None;
+        }
+        let one = u64::from(self.m) * u64::from(self.n) * u64::from(self.k);
+        let batch = (SAMPLE / one.max(1)).clamp(1, 64) as u32;
+        let class = format!(
+            "matmul {}x{}x{}{}{}",
+            self.m,
+            self.n,
+            self.k,
+            if self.transpose_a { " transposed a" } else { "" },
+            if self.transpose_b { " transposed b" } else { "" },
+        );
+        Some(Tuning { class, sample: Arc::new(Self { batch: self.batch.min(batch), ..self.clone() }) })
     }
 
     fn cost(&self) -> Cost {

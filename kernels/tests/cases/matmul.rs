@@ -4,6 +4,7 @@ use parnas_kernels::Kernel;
 use parnas_kernels::ops::{Bias, Matmul};
 
 use crate::reference::matmul::matmul;
+use crate::support::variants::{Extents, run_each};
 use crate::support::{assert_close, devices, numbers, run};
 
 fn operands(kernel: &Matmul) -> Vec<Vec<f32>> {
@@ -16,9 +17,27 @@ fn check(kernel: &Matmul) {
     operands.last_mut().unwrap().fill(f32::NAN);
     let bias = if kernel.bias == Bias::None { &[][..] } else { &operands[2] };
     let exact = matmul(kernel, &operands[0], &operands[1], bias);
-    for facts in devices() {
-        let got = run(&facts, kernel.clone(), &operands);
-        assert_close(&format!("{kernel:?} on {}", facts.selector), &got[0], &exact, 2e-6, 1e-6);
+    for (name, got) in run_each(kernel.clone(), &operands) {
+        assert_close(&name, &got[0], &exact, 2e-6, 1e-6);
+    }
+}
+
+#[test]
+fn products_of_any_extents_agree_with_the_reference() {
+    let mut extents = Extents(3);
+    for _ in 0..24 {
+        check(&Matmul {
+            batch: extents.next(4),
+            m: extents.next(150),
+            n: extents.next(150),
+            k: extents.next(90),
+            transpose_a: extents.flip(),
+            transpose_b: extents.flip(),
+            broadcast_a: extents.flip(),
+            broadcast_b: extents.flip(),
+            bias: [Bias::None, Bias::Shared, Bias::PerBatch][extents.next(3) as usize - 1],
+            relu: extents.flip(),
+        });
     }
 }
 

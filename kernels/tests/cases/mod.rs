@@ -24,4 +24,5 @@ mod rotary;
 mod sample;
 mod shape;
 mod softmax;
+mod tune;
 mod vocabulary;

@@ -2,6 +2,7 @@
 //! that grows with the sum of the magnitudes that were added.
 
 pub mod pushed;
+pub mod variants;
 
 use std::cell::RefCell;
 use std::collections::HashMap;

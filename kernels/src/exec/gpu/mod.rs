@@ -4,6 +4,7 @@ mod prepare;
 mod record;
 mod time;
 mod transfer;
+mod tune;
 
 use std::collections::{HashMap, VecDeque};
 use std::ops::Range;
@@ -15,6 +16,7 @@ use super::scopes::Scopes;
 use crate::device::{DeviceFacts, DeviceKind, backend_name};
 use crate::launch::{Access, Cost, Shader};
 use crate::plan::{BufferId, BufferInfo, Buffers};
+use crate::tune::Tuner;
 use crate::{Error, Result};
 
 /// Submits that may be under way before [`GpuExecutor::run`] waits for the oldest.
@@ -37,6 +39,7 @@ pub struct GpuExecutor {
     layouts: HashMap<Vec<Access>, wgpu::BindGroupLayout>,
     in_flight: VecDeque<wgpu::SubmissionIndex>,
     counts: Counts,
+    tuner: Option<Tuner>,
 }
 
 /// A buffer, and its bytes as long as anything needs it.
@@ -136,7 +139,7 @@ impl GpuExecutor {
             device: facts.selector.clone(),
             reason: "it is no longer there; `parnas devices` lists what is".to_owned(),
         })?;
-        let wanted = wgpu::Features::TIMESTAMP_QUERY;
+        let wanted = wgpu::Features::TIMESTAMP_QUERY | wgpu::Features::SUBGROUP;
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("parnas"),
             required_features: adapter.features() & wanted,
@@ -203,6 +206,7 @@ impl GpuExecutor {
             layouts: HashMap::new(),
             in_flight: VecDeque::new(),
             counts: Counts::default(),
+            tuner: None,
         }
     }
 

@@ -16,6 +16,7 @@ impl GpuExecutor {
     /// # Errors
     /// As there.
     pub fn prepare(&mut self, plan: &Plan) -> Result<PreparedGpu> {
+        self.tune(plan)?;
         for (index, len) in plan.slots.iter().enumerate() {
             let fits = self.slots.get(index).is_some_and(|slot| slot.buffer.size() >= 4 * *len as u64);
             if !fits {
@@ -129,7 +130,8 @@ impl GpuExecutor {
         let scopes = Scopes::open(&self.device);
         let slots = launch.kernel.slots();
         let layout = self.layout(&slots);
-        let pipeline = self.pipeline(&launch.kernel.shader(), &layout)?;
+        let variant = self.variant(&*launch.kernel)?;
+        let pipeline = self.pipeline(&variant.shader, &layout)?;
         let mut entries = vec![wgpu::BindGroupEntry {
             binding: 0,
             resource: wgpu::BindingResource::Buffer(wgpu::BufferBinding {
@@ -162,6 +164,6 @@ impl GpuExecutor {
         self.counts.bind_groups += 1;
         scopes.close(launch.kernel.name(), &launch.label, &self.facts.name, self.allocated_bytes())?;
         let seconds = self.estimate(launch.kernel.cost());
-        Ok(Ready { pipeline, bindings, grid: launch.kernel.grid(), seconds })
+        Ok(Ready { pipeline, bindings, grid: variant.grid, seconds })
     }
 }
