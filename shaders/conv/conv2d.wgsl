@@ -17,80 +17,8 @@
 // Consts: INPUT_GRADIENT = 0 1; TILE = 0 1 2; RELU = 0 1; GATE = 0 1; ACCUMULATE = 0 1
 // Consts: ELASTIC_INPUT = 0 1; ELASTIC_OUTPUT = 0 1
 
+#import "shared/convolution"
 #import "shared/grid"
-
-struct Parameters {
-    architectures: u32,
-    batch: u32,
-    groups: u32,
-    rows: u32,
-    depth: u32,
-    height: u32,
-    width: u32,
-    source_height: u32,
-    source_width: u32,
-    kernel: u32,
-    stride: u32,
-    padding: u32,
-    dilation: u32,
-    weight_taps: u32,
-    centre: u32,
-    weight_stride: u32,
-    gate_width: u32,
-    gate_choice: u32,
-}
-
-@group(0) @binding(_) var<uniform> parameters: Parameters;
-@group(0) @binding(_) var<storage, read> source: array<f32>;
-@group(0) @binding(_) var<storage, read> weights: array<f32>;
-#if INPUT_GRADIENT
-#if RELU
-@group(0) @binding(_) var<storage, read> x: array<f32>;
-#endif
-#endif
-#if GATE
-@group(0) @binding(_) var<storage, read> gate: array<f32>;
-#endif
-#if ELASTIC_INPUT
-@group(0) @binding(_) var<storage, read> input_extents: array<u32>;
-#endif
-#if ELASTIC_OUTPUT
-@group(0) @binding(_) var<storage, read> output_extents: array<u32>;
-#endif
-#if INPUT_GRADIENT
-#if ACCUMULATE
-@group(0) @binding(_) var<storage, read> known: array<f32>;
-#endif
-#endif
-@group(0) @binding(_) var<storage, read_write> result: array<f32>;
-
-fn is_open(architecture: u32) -> bool {
-#if GATE
-    return gate[architecture * parameters.gate_width + parameters.gate_choice] != 0.0;
-#else
-    return true;
-#endif
-}
-
-#import "shared/elastic_channels"
-
-// Channels of the result that an architecture computes in a group.
-fn live_rows(architecture: u32) -> u32 {
-#if INPUT_GRADIENT
-    return live_inputs(architecture, parameters.rows);
-#else
-    return live_outputs(architecture, parameters.rows);
-#endif
-}
-
-// Channels of the source that it reads there.
-fn live_depth(architecture: u32) -> u32 {
-#if INPUT_GRADIENT
-    return live_outputs(architecture, parameters.depth);
-#else
-    return live_inputs(architecture, parameters.depth);
-#endif
-}
 
 // The source's element that tap (ky, kx) brings to position (y, x) of the result, in the plane that starts at `base`; 0 outside.
 fn gather(base: u32, y: u32, x_: u32, ky: u32, kx: u32) -> f32 {
@@ -115,30 +43,6 @@ fn gather(base: u32, y: u32, x_: u32, ky: u32, kx: u32) -> f32 {
 #endif
 #endif
     return select(0.0, value, inside);
-}
-
-// The weight of row `row` of a group for channel `channel` of its source.
-fn weight_at(architecture: u32, group: u32, row: u32, channel: u32, ky: u32, kx: u32) -> f32 {
-#if INPUT_GRADIENT
-    let pair = (group * parameters.depth + channel) * parameters.rows + row;
-#else
-    let pair = (group * parameters.rows + row) * parameters.depth + channel;
-#endif
-    let tap = parameters.centre + ky * parameters.kernel + kx;
-    return weights[architecture * parameters.weight_stride + pair * parameters.weight_taps + tap];
-}
-
-fn finish(at: u32, value: f32) {
-    var v = value;
-#if INPUT_GRADIENT
-#if RELU
-    v = select(0.0, v, x[at] > 0.0);
-#endif
-#if ACCUMULATE
-    v += known[at];
-#endif
-#endif
-    result[at] = v;
 }
 
 #if TILE == 0

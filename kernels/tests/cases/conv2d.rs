@@ -5,6 +5,7 @@ use parnas_kernels::{DeviceFacts, Kernel};
 
 use crate::reference::conv2d::{forward, input_gradient, weight_gradient};
 use crate::support::pushed::run_pushed;
+use crate::support::variants::{Extents, run_each};
 use crate::support::{Exact, assert_close, devices, numbers, run};
 
 const PLAIN: Conv2d = Conv2d {
@@ -241,25 +242,39 @@ fn wide(values: &[f32]) -> Vec<f64> {
     values.iter().map(|value| f64::from(*value)).collect()
 }
 
-fn run_forward(facts: &DeviceFacts, c: &Conv2d, data: &Data) -> Vec<f32> {
+fn forward_inputs(c: &Conv2d, data: &Data) -> Vec<Vec<f32>> {
     let mut inputs = vec![data.x.clone(), data.w.clone()];
     inputs.extend(c.gate.map(|_| data.gate.clone()));
     inputs.push(vec![7.0; data.dy.len()]);
-    run(facts, Conv2dForward(*c), &inputs).remove(0)
+    inputs
 }
 
-fn run_input_gradient(facts: &DeviceFacts, c: &Conv2d, data: &Data, accumulate: bool) -> Vec<f32> {
+fn input_gradient_inputs(c: &Conv2d, data: &Data, accumulate: bool) -> Vec<Vec<f32>> {
     let mut inputs = vec![data.dy.clone(), data.w.clone()];
     inputs.extend(c.relu_input.then(|| data.x.clone()));
     inputs.extend(c.gate.map(|_| data.gate.clone()));
     inputs.extend(accumulate.then(|| data.known.clone()));
     inputs.push(vec![f32::NAN; data.x.len()]);
-    run(facts, Conv2dInputGradient { convolution: *c, accumulate }, &inputs).remove(0)
+    inputs
+}
+
+fn weight_gradient_inputs(c: &Conv2d, data: &Data) -> Vec<Vec<f32>> {
+    let mut inputs = vec![data.x.clone(), data.dy.clone()];
+    inputs.extend(c.gate.map(|_| data.gate.clone()));
+    inputs
+}
+
+fn run_forward(facts: &DeviceFacts, c: &Conv2d, data: &Data) -> Vec<f32> {
+    run(facts, Conv2dForward(*c), &forward_inputs(c, data)).remove(0)
+}
+
+fn run_input_gradient(facts: &DeviceFacts, c: &Conv2d, data: &Data, accumulate: bool) -> Vec<f32> {
+    let kernel = Conv2dInputGradient { convolution: *c, accumulate };
+    run(facts, kernel, &input_gradient_inputs(c, data, accumulate)).remove(0)
 }
 
 fn run_weight_gradient(facts: &DeviceFacts, c: &Conv2d, data: &Data) -> Vec<f32> {
-    let mut inputs = vec![data.x.clone(), data.dy.clone()];
-    inputs.extend(c.gate.map(|_| data.gate.clone()));
+    let inputs = weight_gradient_inputs(c, data);
     let each = if c.shared_weight { data.w.len() } else { data.w.len() / c.architectures as usize };
     run_pushed(facts, &inputs, each * c.architectures as usize, |plan, operands| {
         let gate = c.gate.map(|_| operands[2]);
@@ -268,48 +283,93 @@ fn run_weight_gradient(facts: &DeviceFacts, c: &Conv2d, data: &Data) -> Vec<f32>
     })
 }
 
+fn check_forward(c: &Conv2d) {
+    let data = Data::of(c);
+    let mut exact = forward(c, &wide(&data.x), &wide(&data.w), data.dy.len());
+    // What is kept out stays as it was.
+    data.kept_out(c, &mut exact, |_| Some(7.0));
+    for (name, got) in run_each(Conv2dForward(*c), &forward_inputs(c, &data)) {
+        assert_close(&name, &got[0], &exact, 2e-6, 1e-6);
+    }
+}
+
+fn check_input_gradient(c: &Conv2d, accumulate: bool) {
+    let data = Data::of(c);
+    let mut exact = input_gradient(c, &wide(&data.x), &wide(&data.w), &wide(&data.dy));
+    data.kept_out(c, &mut exact, |_| Some(0.0));
+    if accumulate {
+        exact.iter_mut().zip(&data.known).for_each(|(exact, known)| exact.add(f64::from(*known)));
+    }
+    let kernel = Conv2dInputGradient { convolution: *c, accumulate };
+    for (name, got) in run_each(kernel, &input_gradient_inputs(c, &data, accumulate)) {
+        assert_close(&name, &got[0], &exact, 2e-6, 1e-6);
+    }
+}
+
+fn check_weight_gradient(c: &Conv2d) {
+    let data = Data::of(c);
+    let each = if c.shared_weight { data.w.len() } else { data.w.len() / c.architectures as usize };
+    let mut exact = weight_gradient(c, &wide(&data.x), &wide(&data.dy), each);
+    data.kept_out(c, &mut exact, |_| Some(0.0));
+    for facts in devices() {
+        let got = run_weight_gradient(&facts, c, &data);
+        assert_close(&format!("{c:?} on {}", facts.selector), &got, &exact, 3e-6, 1e-6);
+    }
+    // The parts of each variant, summed here.
+    let sums = Conv2dWeightGradient { convolution: *c }.sums();
+    let mut inputs = weight_gradient_inputs(c, &data);
+    inputs.push(vec![f32::NAN; sums.slots().last().unwrap().len]);
+    for (name, got) in run_each(sums, &inputs) {
+        let parts = got[0].len() / exact.len();
+        let whole: Vec<f32> = (0..exact.len())
+            .map(|at| (0..parts).map(|part| got[0][(at / each * parts + part) * each + at % each]).sum())
+            .collect();
+        assert_close(&name, &whole, &exact, 3e-6, 1e-6);
+    }
+}
+
 #[test]
 fn forward_agrees_with_the_reference() {
-    for c in cases() {
-        let data = Data::of(&c);
-        let mut exact = forward(&c, &wide(&data.x), &wide(&data.w), data.dy.len());
-        // What is kept out stays as it was.
-        data.kept_out(&c, &mut exact, |_| Some(7.0));
-        for facts in devices() {
-            let got = run_forward(&facts, &c, &data);
-            assert_close(&format!("{c:?} on {}", facts.selector), &got, &exact, 2e-6, 1e-6);
-        }
-    }
+    cases().iter().for_each(check_forward);
 }
 
 #[test]
 fn input_gradients_agree_with_the_reference() {
-    for (index, c) in cases().into_iter().enumerate() {
-        let data = Data::of(&c);
-        let accumulate = index % 2 == 0;
-        let mut exact = input_gradient(&c, &wide(&data.x), &wide(&data.w), &wide(&data.dy));
-        data.kept_out(&c, &mut exact, |_| Some(0.0));
-        if accumulate {
-            exact.iter_mut().zip(&data.known).for_each(|(exact, known)| exact.add(f64::from(*known)));
-        }
-        for facts in devices() {
-            let got = run_input_gradient(&facts, &c, &data, accumulate);
-            assert_close(&format!("{c:?} on {}", facts.selector), &got, &exact, 2e-6, 1e-6);
-        }
-    }
+    cases().iter().enumerate().for_each(|(index, c)| check_input_gradient(c, index % 2 == 0));
 }
 
 #[test]
 fn weight_gradients_agree_with_the_reference() {
-    for c in cases() {
-        let data = Data::of(&c);
-        let each = if c.shared_weight { data.w.len() } else { data.w.len() / c.architectures as usize };
-        let mut exact = weight_gradient(&c, &wide(&data.x), &wide(&data.dy), each);
-        data.kept_out(&c, &mut exact, |_| Some(0.0));
-        for facts in devices() {
-            let got = run_weight_gradient(&facts, &c, &data);
-            assert_close(&format!("{c:?} on {}", facts.selector), &got, &exact, 3e-6, 1e-6);
-        }
+    cases().iter().for_each(check_weight_gradient);
+}
+
+#[test]
+fn convolutions_of_any_extents_agree_with_the_reference() {
+    let mut extents = Extents(5);
+    for _ in 0..16 {
+        let groups = [1, 1, 2][extents.next(3) as usize - 1];
+        let kernel = [1, 3, 5][extents.next(3) as usize - 1];
+        let c = Conv2d {
+            architectures: extents.next(3),
+            batch: extents.next(5),
+            in_channels: groups * extents.next(20),
+            out_channels: groups * extents.next(40),
+            height: kernel + extents.next(12),
+            width: kernel + extents.next(20),
+            kernel,
+            stride: extents.next(3),
+            padding: extents.next(4) - 1,
+            dilation: 1,
+            groups,
+            shared_weight: extents.flip(),
+            relu_input: extents.flip(),
+            gate: extents.flip().then_some(Gate { width: 3, choice: 1 }),
+            centre_of: 0,
+            elastic: Elastic::FULL,
+        };
+        check_forward(&c);
+        check_input_gradient(&c, extents.flip());
+        check_weight_gradient(&c);
     }
 }
 

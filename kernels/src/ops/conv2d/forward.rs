@@ -3,9 +3,9 @@
 use super::elastic::Bounds;
 use super::pass::{Pass, scratch};
 use super::planes::Planes;
-use super::{Conv2d, pass_grid, pass_shader};
+use super::{Conv2d, variants};
 use crate::cpu::{Cpu, Views};
-use crate::launch::{Cost, Kernel, Shader, Slot, Words, bytes_of};
+use crate::launch::{Cost, Kernel, Shader, Slot, Tuning, Variant, Words, bytes_of};
 
 /// `y[a,n,o] = sum_i w[a,o,i] * f(x[a,n,i])`, `f` being ReLU or nothing. Slots `x`, `w`, (`gate` `[A, width]`), (the bounds of
 /// [`super::Elastic`]), `y`. Where the gate is closed, `y` stays as it was.
@@ -23,7 +23,7 @@ impl Kernel for Conv2dForward {
     }
 
     fn shader(&self) -> Shader {
-        pass_shader(&self.0, self.0.group_outputs(), [("INPUT_GRADIENT", 0), ("ACCUMULATE", 0)])
+        self.variants().swap_remove(0).shader
     }
 
     fn parameters(&self) -> Words {
@@ -41,8 +41,16 @@ impl Kernel for Conv2dForward {
     }
 
     fn grid(&self) -> [u32; 3] {
+        self.variants().swap_remove(0).grid
+    }
+
+    fn variants(&self) -> Vec<Variant> {
         let image = [self.0.output_height(), self.0.output_width()];
-        pass_grid(&self.0, self.0.group_outputs(), image)
+        variants::pass(&self.0, self.0.group_outputs(), image, [("INPUT_GRADIENT", 0), ("ACCUMULATE", 0)])
+    }
+
+    fn tuning(&self) -> Option<Tuning> {
+        Some(variants::tuning("conv2d", &self.0, Conv2dForward))
     }
 
     fn cost(&self) -> Cost {

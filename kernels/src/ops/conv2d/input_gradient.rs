@@ -3,9 +3,9 @@
 use super::elastic::Bounds;
 use super::pass::{Pass, scratch};
 use super::planes::Planes;
-use super::{Conv2d, pass_grid, pass_shader};
+use super::{Conv2d, variants};
 use crate::cpu::{Cpu, Views};
-use crate::launch::{Cost, Kernel, Shader, Slot, Words, bytes_of};
+use crate::launch::{Cost, Kernel, Shader, Slot, Tuning, Variant, Words, bytes_of};
 
 /// The gradient with respect to `x`. Slots `dy`, `w`, (`x`, where the input passes through ReLU), (`gate`), (the bounds of
 /// [`super::Elastic`]), (`known`), `dx`.
@@ -38,8 +38,7 @@ impl Kernel for Conv2dInputGradient {
     }
 
     fn shader(&self) -> Shader {
-        let constants = [("INPUT_GRADIENT", 1), ("ACCUMULATE", self.accumulate.into())];
-        pass_shader(&self.convolution, self.convolution.group_inputs(), constants)
+        self.variants().swap_remove(0).shader
     }
 
     fn parameters(&self) -> Words {
@@ -58,8 +57,18 @@ impl Kernel for Conv2dInputGradient {
     }
 
     fn grid(&self) -> [u32; 3] {
+        self.variants().swap_remove(0).grid
+    }
+
+    fn variants(&self) -> Vec<Variant> {
         let image = [self.convolution.height, self.convolution.width];
-        pass_grid(&self.convolution, self.convolution.group_inputs(), image)
+        let constants = [("INPUT_GRADIENT", 1), ("ACCUMULATE", self.accumulate.into())];
+        variants::pass(&self.convolution, self.convolution.group_inputs(), image, constants)
+    }
+
+    fn tuning(&self) -> Option<Tuning> {
+        let kernel = |convolution| Self { convolution, accumulate: self.accumulate };
+        Some(variants::tuning("conv2d_input_gradient", &self.convolution, kernel))
     }
 
     fn cost(&self) -> Cost {

@@ -6,6 +6,7 @@ mod forward;
 mod input_gradient;
 mod pass;
 mod planes;
+mod variants;
 mod weight_gradient;
 mod weight_sums;
 
@@ -15,7 +16,7 @@ pub use input_gradient::Conv2dInputGradient;
 pub use weight_gradient::Conv2dWeightGradient;
 
 use crate::Result;
-use crate::launch::{Shader, Slot, Words, linear_grid};
+use crate::launch::{Slot, Words};
 use crate::ops::Gate;
 use crate::ops::check::{ITERATIONS, at_most, countable, positive};
 use crate::ops::require::require;
@@ -251,45 +252,11 @@ impl Conv2d {
     }
 }
 
-/// The shader of a pass whose result has `rows` channels in a group; with `constants` beside what every pass declares.
-fn pass_shader(convolution: &Conv2d, rows: usize, constants: [(&'static str, u32); 2]) -> Shader {
-    let Elastic { input, output, reach } = convolution.elastic;
-    let mut all = vec![
-        ("RELU", convolution.relu_input.into()),
-        ("GATE", convolution.gate.is_some().into()),
-        ("ELASTIC_OUTPUT", output.into()),
-    ];
-    all.extend(constants);
-    if convolution.depthwise() {
-        let slide = convolution.stride == 1 && convolution.dilation == 1;
-        all.extend([("SLIDE", slide.into()), ("ELASTIC_REACH", reach.into())]);
-        return Shader { file: "conv/depthwise", constants: all };
-    }
-    all.extend([("TILE", tile(rows)), ("ELASTIC_INPUT", input.into())]);
-    Shader { file: "conv/conv2d", constants: all }
-}
-
 /// The tile of `conv2d.wgsl` for groups of `rows` channels of the result.
 fn tile(rows: usize) -> u32 {
     match rows {
         0..4 => 0,
         4..48 => 1,
         _ => 2,
-    }
-}
-
-/// The grid of a pass whose result has `rows` channels in a group, of `height` x `width`.
-fn pass_grid(convolution: &Conv2d, rows: usize, [height, width]: [u32; 2]) -> [u32; 3] {
-    let plane = height as usize * width as usize;
-    if convolution.depthwise() {
-        let channels = convolution.images() * convolution.groups as usize;
-        return linear_grid((channels * height as usize * width.div_ceil(8) as usize).div_ceil(64));
-    }
-    let pixels = convolution.batch as usize * plane;
-    let batches = convolution.architectures as usize * convolution.groups as usize;
-    match tile(rows) {
-        0 => linear_grid((batches * rows * pixels).div_ceil(256)),
-        1 => linear_grid(batches * rows.div_ceil(16) * pixels.div_ceil(64)),
-        _ => linear_grid(batches * rows.div_ceil(64) * pixels.div_ceil(64)),
     }
 }

@@ -5,15 +5,12 @@ use rayon::prelude::*;
 use super::elastic::{Bounds, Live};
 use super::planes::{Planes, SLACK};
 use super::weight_sums::WeightSums;
-use super::{Conv2d, Elastic};
+use super::{Conv2d, variants};
 use crate::Result;
 use crate::cpu::{Cpu, Views};
-use crate::launch::{Cost, Kernel, Shader, Slot, Words, bytes_of, linear_grid};
+use crate::launch::{Cost, Kernel, Shader, Slot, Tuning, Variant, Words, bytes_of};
 use crate::ops::{Gate, Reduce, ReduceKind};
 use crate::plan::{Operand, PlanBuilder};
-
-/// Channels of the output in a group below which a workgroup owns one weight.
-const FEW: usize = 4;
 
 /// The gradient with respect to `w`, `[A, Co, Ci / groups, k, k]` (`k` of the stored kernel), 0 where the gate is closed and for
 /// channels and taps that are not used.
@@ -24,6 +21,12 @@ pub struct Conv2dWeightGradient {
 }
 
 impl Conv2dWeightGradient {
+    /// The launch that takes nearly all of the time: sums over some images each, `[A, parts, ..]`. For benches and tests of its
+    /// variants; [`Conv2dWeightGradient::push`] is the whole.
+    pub fn sums(&self) -> impl Kernel + Clone + use<> {
+        PartialWeightGradient(self.convolution)
+    }
+
     /// Appends the launches: sums over some images each, then the sum of these.
     ///
     /// # Errors
@@ -175,18 +178,7 @@ impl Kernel for PartialWeightGradient {
     }
 
     fn shader(&self) -> Shader {
-        let Elastic { input, output, reach } = self.0.elastic;
-        let mut constants = vec![
-            ("RELU", self.0.relu_input.into()),
-            ("GATE", self.0.gate.is_some().into()),
-            ("ELASTIC_OUTPUT", output.into()),
-        ];
-        if self.0.depthwise_weights() {
-            constants.extend([("SLIDE", (self.0.dilation == 1).into()), ("ELASTIC_REACH", reach.into())]);
-            return Shader { file: "conv/depthwise_weight_gradient", constants };
-        }
-        constants.extend([("TILE", u32::from(self.0.group_outputs() >= FEW)), ("ELASTIC_INPUT", input.into())]);
-        Shader { file: "conv/conv2d_weight_gradient", constants }
+        self.variants().swap_remove(0).shader
     }
 
     fn parameters(&self) -> Words {
@@ -212,15 +204,15 @@ impl Kernel for PartialWeightGradient {
     }
 
     fn grid(&self) -> [u32; 3] {
-        let sections = self.0.architectures as usize * self.0.parts() as usize * self.0.groups as usize;
-        let (rows, columns) = (self.0.group_outputs(), self.0.group_inputs() * self.0.taps());
-        linear_grid(if self.0.depthwise_weights() {
-            sections
-        } else if rows >= FEW {
-            sections * rows.div_ceil(16) * columns.div_ceil(64)
-        } else {
-            sections * rows * columns
-        })
+        self.variants().swap_remove(0).grid
+    }
+
+    fn variants(&self) -> Vec<Variant> {
+        variants::weight_gradient(&self.0)
+    }
+
+    fn tuning(&self) -> Option<Tuning> {
+        Some(variants::tuning("conv2d_weight_gradient", &self.0, Self))
     }
 
     fn cost(&self) -> Cost {

@@ -1,0 +1,202 @@
+// y[a,n,o,p] = sum_{i,t} w[a,o,i,t] f(x[a,n,i,p+t]), f32, for A architectures and `groups` groups of channels; and, with
+// INPUT_GRADIENT, dx[a,n,i,q] = sum_{o,t: p+t=q} w[a,o,i,t] dy[a,n,o,p] (+ known) where x > 0. As `conv/conv2d`, whose words are used here.
+//
+// A subgroup of 8 owns ROWS channels of the result x 8 pixels: each invocation a pixel, in registers. It walks the taps, and in
+// each the channels of the source in steps of 8: each invocation loads the weights of one channel, and broadcasts them to the
+// others when its turn has come. A weight is loaded once a subgroup, a tap finds its place in the source once, and nothing
+// passes through workgroup memory. A workgroup is 8 subgroups, side by side along the pixels.
+// The sum runs over taps, then channels. RELU, GATE, ACCUMULATE, ELASTIC_INPUT, ELASTIC_OUTPUT, the weights' stride and `centre`: as
+// `conv/conv2d`.
+// Grid: architectures * groups * ceil(rows / ROWS) * ceil(pixels / 64), folded into x and y.
+// Rounds: kernel * (1 + kernel * (1 + depth / 8)), at most.
+// Needs: subgroups of 8.
+// Bindings: 0 parameters, 1 source, 2 weights, then x [A,N,..] (RELU of the gradient), gate [A, width] (GATE), input_extents u32 [A]
+// (ELASTIC_INPUT), output_extents u32 [A] (ELASTIC_OUTPUT), known (ACCUMULATE), result.
+// Consts: INPUT_GRADIENT = 0 1; ROWS = 8 16; RELU = 0 1; GATE = 0 1; ACCUMULATE = 0 1
+// Consts: ELASTIC_INPUT = 0 1; ELASTIC_OUTPUT = 0 1
+
+#import "shared/convolution"
+#import "shared/grid"
+
+// Beyond the last channel that the architecture reads the weights are 0, and the source is that channel's.
+fn weight_of(architecture: u32, group: u32, row: u32, channel: u32, live: u32, ky: u32, kx: u32) -> f32 {
+    let r = min(row, parameters.rows - 1u);
+    let c = min(channel, parameters.depth - 1u);
+    return select(0.0, weight_at(architecture, group, r, c, ky, kx), channel < live);
+}
+
+fn weights_of(architecture: u32, group: u32, row: u32, channel: u32, live: u32, ky: u32, kx: u32) -> vec4<f32> {
+    return vec4<f32>(
+        weight_of(architecture, group, row, channel, live, ky, kx),
+        weight_of(architecture, group, row + 1u, channel, live, ky, kx),
+        weight_of(architecture, group, row + 2u, channel, live, ky, kx),
+        weight_of(architecture, group, row + 3u, channel, live, ky, kx),
+    );
+}
+
+// The source at `place` of channel `channel` of the group that starts at `base`; 0 where the tap lies outside.
+fn source_at(base: u32, channel: u32, live: u32, place: u32, inside: bool) -> vec4<f32> {
+    let c = min(channel, live - 1u);
+    var value = source[base + c * (parameters.source_height * parameters.source_width) + place];
+#if !INPUT_GRADIENT
+#if RELU
+    value = max(value, 0.0);
+#endif
+#endif
+    return vec4<f32>(select(0.0, value, inside));
+}
+
+fn store(at: u32, row: u32, live: u32, value: f32) {
+    if row < parameters.rows {
+        finish(at + row * (parameters.height * parameters.width), select(0.0, value, row < live));
+    }
+}
+
+fn store_rows(at: u32, row: u32, live: u32, values: vec4<f32>) {
+    store(at, row, live, values.x);
+    store(at, row + 1u, live, values.y);
+    store(at, row + 2u, live, values.z);
+    store(at, row + 3u, live, values.w);
+}
+
+@compute @workgroup_size(64)
+fn main(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(subgroup_id) subgroup: u32,
+    @builtin(subgroup_invocation_id) lane: u32,
+) {
+    let plane = parameters.height * parameters.width;
+    let pixels = parameters.batch * plane;
+    let tiles_m = (parameters.rows + ROWS - 1u) / ROWS;
+    let tiles_n = (pixels + 63u) / 64u;
+    let flat = flat_workgroup(workgroup, groups);
+    if flat >= parameters.architectures * parameters.groups * tiles_m * tiles_n {
+        return;
+    }
+    let section = flat / (tiles_m * tiles_n);
+    let tile = flat % (tiles_m * tiles_n);
+    let architecture = section / parameters.groups;
+    let group = section % parameters.groups;
+    let open = is_open(architecture);
+#if !INPUT_GRADIENT
+    if !open {
+        return;
+    }
+#endif
+    let row = tile / tiles_n * ROWS;
+    let column = tile % tiles_n * 64u + subgroup * 8u + lane;
+    let pixel = min(column, pixels - 1u);
+    let image = architecture * parameters.batch + pixel / plane;
+    let element = pixel % plane;
+    let y = element / parameters.width;
+    let x_ = element - y * parameters.width;
+    let base = (image * parameters.groups + group) * (parameters.depth * (parameters.source_height * parameters.source_width));
+    let kernel = select(0u, parameters.kernel, open);
+    let depth = live_depth(architecture);
+    let live = live_rows(architecture);
+
+    var c0 = vec4<f32>();
+    var c1 = vec4<f32>();
+#if ROWS == 16
+    var c2 = vec4<f32>();
+    var c3 = vec4<f32>();
+#endif
+    for (var ky = 0u; ky < kernel; ky += 1u) {
+        for (var kx = 0u; kx < kernel; kx += 1u) {
+            // Below 0 wraps around to large numbers, which lie outside too.
+#if INPUT_GRADIENT
+            let sy = y + parameters.padding - ky * parameters.dilation;
+            let sx = x_ + parameters.padding - kx * parameters.dilation;
+            var py = sy;
+            var px = sx;
+            var whole = true;
+            // A division is dear, and most strides are 1.
+            if parameters.stride != 1u {
+                py = sy / parameters.stride;
+                px = sx / parameters.stride;
+                whole = py * parameters.stride == sy && px * parameters.stride == sx;
+            }
+            let inside = whole && py < parameters.source_height && px < parameters.source_width;
+#else
+            let py = y * parameters.stride + ky * parameters.dilation - parameters.padding;
+            let px = x_ * parameters.stride + kx * parameters.dilation - parameters.padding;
+            let inside = py < parameters.source_height && px < parameters.source_width;
+#endif
+            let place = min(py, parameters.source_height - 1u) * parameters.source_width + min(px, parameters.source_width - 1u);
+            for (var c = 0u; c < depth; c += 8u) {
+                let w0 = weights_of(architecture, group, row, c + lane, depth, ky, kx);
+                let w1 = weights_of(architecture, group, row + 4u, c + lane, depth, ky, kx);
+#if ROWS == 16
+                let w2 = weights_of(architecture, group, row + 8u, c + lane, depth, ky, kx);
+                let w3 = weights_of(architecture, group, row + 12u, c + lane, depth, ky, kx);
+#endif
+                var v = source_at(base, c, depth, place, inside);
+                c0 = fma(subgroupBroadcast(w0, 0u), v, c0);
+                c1 = fma(subgroupBroadcast(w1, 0u), v, c1);
+#if ROWS == 16
+                c2 = fma(subgroupBroadcast(w2, 0u), v, c2);
+                c3 = fma(subgroupBroadcast(w3, 0u), v, c3);
+#endif
+                v = source_at(base, c + 1u, depth, place, inside);
+                c0 = fma(subgroupBroadcast(w0, 1u), v, c0);
+                c1 = fma(subgroupBroadcast(w1, 1u), v, c1);
+#if ROWS == 16
+                c2 = fma(subgroupBroadcast(w2, 1u), v, c2);
+                c3 = fma(subgroupBroadcast(w3, 1u), v, c3);
+#endif
+                v = source_at(base, c + 2u, depth, place, inside);
+                c0 = fma(subgroupBroadcast(w0, 2u), v, c0);
+                c1 = fma(subgroupBroadcast(w1, 2u), v, c1);
+#if ROWS == 16
+                c2 = fma(subgroupBroadcast(w2, 2u), v, c2);
+                c3 = fma(subgroupBroadcast(w3, 2u), v, c3);
+#endif
+                v = source_at(base, c + 3u, depth, place, inside);
+                c0 = fma(subgroupBroadcast(w0, 3u), v, c0);
+                c1 = fma(subgroupBroadcast(w1, 3u), v, c1);
+#if ROWS == 16
+                c2 = fma(subgroupBroadcast(w2, 3u), v, c2);
+                c3 = fma(subgroupBroadcast(w3, 3u), v, c3);
+#endif
+                v = source_at(base, c + 4u, depth, place, inside);
+                c0 = fma(subgroupBroadcast(w0, 4u), v, c0);
+                c1 = fma(subgroupBroadcast(w1, 4u), v, c1);
+#if ROWS == 16
+                c2 = fma(subgroupBroadcast(w2, 4u), v, c2);
+                c3 = fma(subgroupBroadcast(w3, 4u), v, c3);
+#endif
+                v = source_at(base, c + 5u, depth, place, inside);
+                c0 = fma(subgroupBroadcast(w0, 5u), v, c0);
+                c1 = fma(subgroupBroadcast(w1, 5u), v, c1);
+#if ROWS == 16
+                c2 = fma(subgroupBroadcast(w2, 5u), v, c2);
+                c3 = fma(subgroupBroadcast(w3, 5u), v, c3);
+#endif
+                v = source_at(base, c + 6u, depth, place, inside);
+                c0 = fma(subgroupBroadcast(w0, 6u), v, c0);
+                c1 = fma(subgroupBroadcast(w1, 6u), v, c1);
+#if ROWS == 16
+                c2 = fma(subgroupBroadcast(w2, 6u), v, c2);
+                c3 = fma(subgroupBroadcast(w3, 6u), v, c3);
+#endif
+                v = source_at(base, c + 7u, depth, place, inside);
+                c0 = fma(subgroupBroadcast(w0, 7u), v, c0);
+                c1 = fma(subgroupBroadcast(w1, 7u), v, c1);
+#if ROWS == 16
+                c2 = fma(subgroupBroadcast(w2, 7u), v, c2);
+                c3 = fma(subgroupBroadcast(w3, 7u), v, c3);
+#endif
+            }
+        }
+    }
+    if column < pixels {
+        let at = (image * parameters.groups + group) * (parameters.rows * plane) + element;
+        store_rows(at, row, live, c0);
+        store_rows(at, row + 4u, live, c1);
+#if ROWS == 16
+        store_rows(at, row + 8u, live, c2);
+        store_rows(at, row + 12u, live, c3);
+#endif
+    }
+}
