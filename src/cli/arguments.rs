@@ -94,6 +94,8 @@ pub enum Verb {
     /// Tell where the time of a step goes, launch by launch.
     #[command(after_help = PROFILE_EXAMPLES)]
     Profile(ProfileArguments),
+    /// Measure the variants of a step's kernels on a GPU, and keep the fastest for later searches.
+    Tune(TuneArguments),
 }
 
 /// Arguments of `measure`.
@@ -192,6 +194,17 @@ pub struct ProfileArguments {
     /// How many launches to list singly, the longest first.
     #[arg(long, value_name = "N", default_value = "30")]
     pub launches: usize,
+    /// Every key.
+    #[command(flatten)]
+    pub configuration: ConfigurationArguments,
+}
+
+/// Arguments of `tune`.
+#[derive(Debug, Args)]
+pub struct TuneArguments {
+    /// Seconds that measuring may take.
+    #[arg(long, value_name = "N", default_value_t = 120)]
+    pub seconds: u64,
     /// Every key.
     #[command(flatten)]
     pub configuration: ConfigurationArguments,

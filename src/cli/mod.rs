@@ -7,6 +7,7 @@ pub mod interrupt;
 mod problem;
 mod profile;
 mod terminal;
+mod tune;
 mod verbs;
 
 use std::io::Write;
@@ -39,5 +40,6 @@ fn dispatch(out: &mut impl Write, verb: &Verb) -> Result<(), CommandError> {
         Verb::Report(arguments) => verbs::report(out, arguments),
         Verb::Bench(arguments) => bench::bench(out, arguments),
         Verb::Profile(arguments) => profile::profile(out, arguments),
+        Verb::Tune(arguments) => tune::tune(out, arguments),
     }
 }

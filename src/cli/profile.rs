@@ -48,6 +48,18 @@ pub(super) fn profile(out: &mut impl Write, arguments: &ProfileArguments) -> Res
 /// The step of the search that a configuration describes, untrained.
 fn step_of(configuration: &Configuration) -> Result<(String, DeviceFacts, Workload), CommandError> {
     let facts = setup::device_of(configuration)?;
+    let (rehearsal, devices) = rehearsal_of(configuration, &facts)?;
+    let chunks = if rehearsal.chunks == 1 { "1 chunk".to_owned() } else { format!("{} chunks", rehearsal.chunks) };
+    let devices = if devices == 1 { "1 device".to_owned() } else { format!("{devices} devices") };
+    let name = format!("a step of `{}` for {devices}, in {chunks}", configuration.name);
+    Ok((name, facts, Workload::of_step(rehearsal, 1)))
+}
+
+/// That step, and the number of devices it is for: those of the measurements, or those that would be measured.
+pub(super) fn rehearsal_of(
+    configuration: &Configuration,
+    facts: &DeviceFacts,
+) -> Result<(Rehearsal, usize), CommandError> {
     let dataset = Dataset::open(configuration.data.as_deref()).map_err(SearchError::from)?;
     let space = RunSpace::new(configuration, &dataset)?;
     let devices = match (&configuration.measurements, configuration.profiles.len()) {
@@ -55,9 +67,5 @@ fn step_of(configuration: &Configuration) -> Result<(String, DeviceFacts, Worklo
         (None, 0) => driver::measured_devices(configuration)?.len() * configuration.measure_batches.len(),
         (_, named) => named,
     };
-    let rehearsal = Rehearsal::new(configuration, &space, devices, &facts)?;
-    let chunks = if rehearsal.chunks == 1 { "1 chunk".to_owned() } else { format!("{} chunks", rehearsal.chunks) };
-    let devices = if devices == 1 { "1 device".to_owned() } else { format!("{devices} devices") };
-    let name = format!("a step of `{}` for {devices}, in {chunks}", configuration.name);
-    Ok((name, facts, Workload::of_step(rehearsal, 1)))
+    Ok((Rehearsal::new(configuration, &space, devices, facts)?, devices))
 }

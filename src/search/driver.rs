@@ -16,7 +16,7 @@ use super::run_folder::{RunFiles, RunFolder};
 use super::session::Session;
 use super::setup::{self, RunSpace, temperature};
 use super::step::METRICS;
-use super::{SearchError, fronts, memory, output};
+use super::{SearchError, fronts, memory, output, tuning};
 use crate::data::{Dataset, Prefetcher};
 use crate::date::UtcTime;
 use crate::files;
@@ -194,6 +194,9 @@ fn run(
         ))?;
     }
     seconds.push(("predictor".to_owned(), start.elapsed().as_secs_f64()));
+    if let Some(tuner) = tuning::tuner(&session.configuration, &session.facts, files, checkpoint.is_some())? {
+        session.runtime.executor.tune_with(tuner);
+    }
     if let Some(checkpoint) = &checkpoint {
         let expected: BTreeMap<String, Vec<usize>> =
             session.store.checkpointed().map(|tensor| (tensor.name().to_owned(), tensor.shape().to_vec())).collect();
@@ -268,6 +271,13 @@ fn steps(session: &mut Session, files: &RunFiles, done: u64, log: &mut Logged<'_
     ))?;
     log.observer.plan(&plan);
     let mut prepared = session.runtime.prepare(&plan)?;
+    if !files.tuning().is_file()
+        && let Some(tuner) = session.runtime.executor.tuner_mut()
+    {
+        for note in tuning::freeze(tuner, &session.configuration, &session.facts, files)? {
+            log.note(&note)?;
+        }
+    }
     let mut batches = Prefetcher::start(session.data.lower.clone(), session.data.upper.clone(), done, AHEAD)?;
     let (log_every, checkpoint_every) =
         (session.configuration.log_every as u64, session.configuration.checkpoint_every as u64);
@@ -430,5 +440,9 @@ pub fn open(root: &Path, device: Option<String>) -> Result<Session, SearchError>
     let measurements = read_measurements(&files.measurements(), &space)?;
     let profiles = chosen_profiles(&configuration, measurements.profiles)?;
     let checkpoint = Checkpoint::load(&files.checkpoint())?;
-    Session::build(configuration, profiles, Some(&checkpoint.tensors), &mut |_, _, _| true)
+    let mut session = Session::build(configuration, profiles, Some(&checkpoint.tensors), &mut |_, _, _| true)?;
+    if let Some(tuner) = tuning::tuner(&session.configuration, &session.facts, &files, true)? {
+        session.runtime.executor.tune_with(tuner);
+    }
+    Ok(session)
 }

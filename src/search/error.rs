@@ -7,6 +7,7 @@ use super::config::ConfigError;
 use super::manifest::ManifestError;
 use super::metrics::MetricsError;
 use super::run_folder::RunFolderError;
+use super::tuning::TuningError;
 use crate::data::DataError;
 use crate::files::FileError;
 use crate::graph::GraphError;
@@ -38,6 +39,9 @@ pub enum SearchError {
     /// A measurement.
     #[error(transparent)]
     Measure(#[from] MeasureError),
+    /// A tuning record.
+    #[error(transparent)]
+    Tuning(#[from] TuningError),
     /// A measurement file.
     #[error(transparent)]
     Measurements(#[from] MeasurementError),

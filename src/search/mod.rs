@@ -18,5 +18,6 @@ pub mod run_folder;
 pub mod session;
 pub mod setup;
 pub mod step;
+pub mod tuning;
 
 pub use error::SearchError;

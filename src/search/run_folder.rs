@@ -81,6 +81,11 @@ impl RunFiles {
         self.root.join("measurements.json")
     }
 
+    /// Which kernel variants compute, on a GPU.
+    pub fn tuning(&self) -> PathBuf {
+        self.root.join("tuning.txt")
+    }
+
     /// The circumstances of the run.
     pub fn manifest(&self) -> PathBuf {
         self.root.join("manifest.json")

@@ -98,6 +98,10 @@ pub fn search_arguments<'a>(runs: &'a Path, device: &'a str, more: &[&'a str]) -
     if !more.contains(&"--measurements") {
         all.extend(["--measurements", argument(measurements())]);
     }
+    // Runs are compared bit by bit: none may choose its kernels by a clock, but where a test is about that.
+    if !more.contains(&"--tune") {
+        all.extend(["--tune", "false"]);
+    }
     all.extend(more);
     all
 }

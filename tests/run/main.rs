@@ -11,3 +11,4 @@ mod objectives;
 mod questions;
 mod refusals;
 mod repetition;
+mod tuning;

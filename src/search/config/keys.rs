@@ -118,6 +118,11 @@ keys! {
         /// Memory that a step may take; half of the machine's where it is not set. A larger step is cut into chunks of
         /// the same result.
         memory: Option<Bytes>, "SIZE", "a size above 0, such as 512MiB, 4GiB, 2GB or a number of bytes", |bytes| bytes.is_none_or(|bytes| bytes.0 > 0);
+        /// Whether variants of the kernels are measured on a GPU before the first step, for some seconds at most.
+        tune: bool, "BOOL", "true or false", |_| true;
+        /// Record of the variants, read where it is there and written where it is not; the user's cache folder, which also takes
+        /// what is measured in addition, where it is not set.
+        tuning: Option<PathBuf>, "FILE", "a path", |path| path.as_ref().is_none_or(|path| !path.as_os_str().is_empty());
         /// Steps between two rows of metrics.csv.
         log_every: usize, "STEPS", "a whole number, 1 or more", steps;
         /// Steps between two checkpoints.

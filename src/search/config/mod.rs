@@ -166,7 +166,8 @@ impl Configuration {
         if !origins.contains_key("warmup_steps") {
             configuration.warmup_steps = configuration.warmup_steps.min(configuration.steps / 6);
         }
-        for path in [&mut configuration.data, &mut configuration.measurements].into_iter().flatten() {
+        let Self { data, measurements, tuning, .. } = &mut configuration;
+        for path in [data, measurements, tuning].into_iter().flatten() {
             if let Ok(absolute) = std::path::absolute(&*path) {
                 *path = absolute;
             }

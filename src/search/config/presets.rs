@@ -43,6 +43,8 @@ fn digits() -> Configuration {
         run_dir: PathBuf::from("runs"),
         threads: None,
         memory: None,
+        tune: true,
+        tuning: None,
         log_every: 10,
         checkpoint_every: 50,
         objectives: vec![Objective::Loss, Objective::Latency],

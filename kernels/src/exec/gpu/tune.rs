@@ -69,9 +69,10 @@ impl GpuExecutor {
                 classes.entry(class).or_insert((0.0, sample)).0 += self.estimate(launch.kernel.cost());
             }
         }
-        let mut classes: Vec<(String, (f64, Arc<dyn Kernel>))> = classes.into_iter().collect();
-        classes.sort_by(|(_, (a, _)), (_, (b, _))| b.total_cmp(a));
-        for (class, (_, sample)) in classes {
+        let mut classes: Vec<_> =
+            classes.into_iter().map(|(class, (seconds, sample))| (seconds, class, sample)).collect();
+        classes.sort_by(|(a, ..), (b, ..)| b.total_cmp(a));
+        for (_, class, sample) in classes {
             let begin = Instant::now();
             let choice = self.measure(&class, sample, tuner)?;
             tuner.rest = tuner.rest.saturating_sub(begin.elapsed());
@@ -100,9 +101,8 @@ impl GpuExecutor {
                 if place == 0 {
                     expected = results;
                 } else {
-                    let pairs = expected.iter().zip(&results);
-                    let agreed = pairs.map(|(plain, other)| check(plain, other)).collect::<Result<(), _>>();
-                    if let Err(disagreement) = agreed {
+                    let mut pairs = expected.iter().zip(&results);
+                    if let Err(disagreement) = pairs.try_for_each(|(plain, other)| check(plain, other)) {
                         return Ok(Err(disagreement.to_string()));
                     }
                 }
