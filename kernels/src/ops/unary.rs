@@ -183,14 +183,15 @@ impl Kernel for Unary {
         let [x, y] = views.split();
         let (x, y) = (x.read(), y.write());
         y.par_chunks_mut(CHUNK).zip(x.par_chunks(CHUNK)).for_each(|(y, x)| {
-            for_each_function!(self.function, |function| cpu.vectorised(
+            // The choice is made within: what a closure captures is no constant beyond the dispatch.
+            cpu.vectorised(
                 #[inline(always)]
                 || {
-                    for (y, x) in y.iter_mut().zip(x) {
+                    for_each_function!(self.function, |function| for (y, x) in y.iter_mut().zip(x) {
                         *y = function.apply(*x);
-                    }
+                    })
                 },
-            ));
+            );
         });
     }
 }

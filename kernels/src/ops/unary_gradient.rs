@@ -111,14 +111,15 @@ impl Kernel for UnaryGradient {
         let [x, g, y] = views.split();
         let (x, g, y) = (x.read(), g.read(), y.write());
         y.par_chunks_mut(CHUNK).zip(x.par_chunks(CHUNK)).zip(g.par_chunks(CHUNK)).for_each(|((y, x), g)| {
-            for_each_function!(self.function, |function| cpu.vectorised(
+            // The choice is made within: what a closure captures is no constant beyond the dispatch.
+            cpu.vectorised(
                 #[inline(always)]
                 || {
-                    for ((y, x), g) in y.iter_mut().zip(x).zip(g) {
+                    for_each_function!(self.function, |function| for ((y, x), g) in y.iter_mut().zip(x).zip(g) {
                         *y = g * function.derivative(*x);
-                    }
+                    })
                 },
-            ));
+            );
         });
     }
 }
