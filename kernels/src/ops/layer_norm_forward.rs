@@ -8,7 +8,7 @@ use super::layer_norm::{LayerNorm, Live, RowAffine};
 use crate::Result;
 use crate::cpu::{Cpu, View, Views};
 use crate::launch::{Cost, Kernel, Shader, Slot, Words, bytes_of};
-use crate::ops::sums::sums_of;
+use crate::ops::sums::sum_of;
 
 /// The normalisation. Slots `x` `[A, rows, width]`, (`width_weights` `[A, K]`), (`scale`, `shift`), `y`, `statistics`
 /// `[A, rows, K, 2]`: mean and 1 / sqrt(variance + epsilon) by each width, what the gradients need; zeros where a width was not
@@ -45,16 +45,14 @@ impl LayerNormForward {
             let segment = &x[first..live.width];
             let [before, own, all] = [first, segment.len(), live.width].map(|channels| channels as f32);
             if self.0.centred {
-                let centre = sums_of([segment], |[x]| [x])[0] / own;
-                let [deviation, square] = sums_of([segment], |[x]| {
-                    let deviation = x - centre;
-                    [deviation, deviation * deviation]
-                });
+                let centre = sum_of(segment, |x| x) / own;
+                let deviation = sum_of(segment, |x| x - centre);
+                let square = sum_of(segment, |x| (x - centre) * (x - centre));
                 let distance = centre + deviation / own - mean;
                 mean += distance * (own / all);
                 squares += square - deviation * (deviation / own) + distance * distance * (before * own / all);
             } else {
-                squares += sums_of([segment], |[x]| [x * x])[0];
+                squares += sum_of(segment, |x| x * x);
             }
             first = live.width;
             let variance = (squares / all).max(0.0);

@@ -9,7 +9,7 @@ use crate::Result;
 use crate::cpu::{Cpu, View, Views};
 use crate::launch::{Cost, Kernel, Shader, Slot, Words, bytes_of};
 use crate::ops::require::require;
-use crate::ops::sums::sums_of;
+use crate::ops::sums::{sum_of, sum_of_pairs, sum_of_triples};
 
 /// The gradient of [`super::LayerNormForward`]. Slots `g`, `x` `[A, rows, width]`, `statistics` `[A, rows, K, 2]`, (`width_weights`
 /// `[A, K]`), (`scale`), (`shift`, with the gradient of the weights alone), `dx`, (`drows` `[A, rows, K]`: what each row
@@ -71,15 +71,16 @@ impl LayerNormGradient {
             let channels = first..live.width;
             let (g, x) = (&row.g[channels.clone()], &row.x[channels.clone()]);
             let [h, along] = match row.scale {
-                Some(scale) => sums_of([g, x, &scale[channels.clone()]], |[g, x, scale]| {
-                    let h = g * scale;
-                    [h, h * (x - centre)]
-                }),
-                None => sums_of([g, x], |[g, x]| [g, g * (x - centre)]),
+                Some(scale) => {
+                    let scale = &scale[channels.clone()];
+                    let along = sum_of_triples(g, scale, x, |g, scale, x| g * scale * (x - centre));
+                    [sum_of_pairs(g, scale, |g, scale| g * scale), along]
+                }
+                None => [sum_of(g, |g| g), sum_of_pairs(g, x, |g, x| g * (x - centre))],
             };
             (of_h, along_x) = (of_h + h, along_x + along);
             if let Some(shift) = row.shift {
-                of_shift += sums_of([g, &shift[channels]], |[g, shift]| [g * shift])[0];
+                of_shift += sum_of_pairs(g, &shift[channels], |g, shift| g * shift);
             }
             first = live.width;
             let [mean, inverse] = [row.statistics[2 * live.choice], row.statistics[2 * live.choice + 1]];

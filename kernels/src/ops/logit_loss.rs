@@ -10,7 +10,7 @@ use crate::ops::cross_entropy::require_smoothing;
 use crate::ops::functions::exponential;
 use crate::ops::require::require;
 use crate::ops::rows::{largest_of, require_rows, row_grid, rows_of_a_task, wide};
-use crate::ops::sums::sums_of;
+use crate::ops::sums::sum_of;
 
 /// Elements after which a sum over a row leaves its lanes for an f64: a lane adds so few numbers that it loses nothing.
 const SPAN: usize = 4096;
@@ -102,9 +102,8 @@ impl LogitLoss {
         let largest = largest_of(x);
         let (mut sum, mut shifted) = (0.0f64, 0.0f64);
         for x in x.chunks(SPAN) {
-            let part = sums_of([x], |[x]| [exponential(x - largest), x - largest]);
-            sum += f64::from(part[0]);
-            shifted += f64::from(part[1]);
+            sum += f64::from(sum_of(x, |x| exponential(x - largest)));
+            shifted += f64::from(sum_of(x, |x| x - largest));
         }
         let loss = label.map_or(0.0, |label| {
             let smoothing = f64::from(self.0.smoothing);
