@@ -61,7 +61,7 @@ fn unary(f: u32, v: f32, scale: f32, shift: f32) -> f32 {
         case 10u: { return abs(v); }
         case 11u: { return max(v, 0.0) + log(1.0 + exp(-abs(v))); }
         case 12u: { return v * normal_distribution(v).x; }
-        case 13u: { return v / (1.0 + exp(min(-1.5957691 * v * (1.0 + 0.044715 * v * v), 80.0))); }
+        case 13u: { return v / (1.0 + exp(min(-1.5957692 * v * (1.0 + 0.044715 * v * v), 80.0))); }
         case 14u: { return v / (1.0 + exp(min(-v, 80.0))); }
         case 15u: { return v * clamp(v + 3.0, 0.0, 6.0) * (1.0 / 6.0); }
         case 16u: { return clamp(v + 3.0, 0.0, 6.0) * (1.0 / 6.0); }
@@ -95,8 +95,8 @@ fn derivative(f: u32, v: f32, scale: f32) -> f32 {
         }
         case 13u: {
             let u = clamp(v, -20.0, 20.0);
-            let s = 1.0 / (1.0 + exp(min(-1.5957691 * u * (1.0 + 0.044715 * u * u), 80.0)));
-            return s + u * s * (1.0 - s) * 1.5957691 * (1.0 + 0.134145 * u * u);
+            let s = 1.0 / (1.0 + exp(min(-1.5957692 * u * (1.0 + 0.044715 * u * u), 80.0)));
+            return s + u * s * (1.0 - s) * 1.5957692 * (1.0 + 0.134145 * u * u);
         }
         case 14u: {
             let u = clamp(v, -80.0, 80.0);

@@ -65,7 +65,7 @@ fn apply(v: f32) -> f32 {
 #endif
 #if OP == 13
     // (1 + tanh(u)) / 2 is the sigmoid of 2 u; held where exp does not overflow.
-    return v / (1.0 + exp(min(-1.5957691 * v * (1.0 + 0.044715 * v * v), 80.0)));
+    return v / (1.0 + exp(min(-1.5957692 * v * (1.0 + 0.044715 * v * v), 80.0)));
 #endif
 #if OP == 14
     return v / (1.0 + exp(min(-v, 80.0)));

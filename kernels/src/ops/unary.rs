@@ -61,7 +61,7 @@ pub(super) fn gelu_exponent(v: f32) -> f32 {
 }
 
 /// `2 sqrt(2 / pi)`.
-pub(super) const GELU_SLOPE: f32 = 1.595_769;
+pub(super) const GELU_SLOPE: f32 = 1.595_769_2;
 
 #[inline(always)]
 fn hard_sigmoid(v: f32) -> f32 {
