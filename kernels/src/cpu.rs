@@ -5,6 +5,9 @@ use std::marker::PhantomData;
 
 use crate::launch::Access;
 
+/// Elements of a line of the cache, to which scratch memory is aligned: a vector that lies across two lines takes two loads.
+pub(crate) const ALIGNMENT: usize = 16;
+
 /// The machine a kernel runs on. Parallelism is rayon's: a kernel uses parallel iterators, the executor owns the pool.
 #[derive(Debug, Clone, Copy)]
 pub struct Cpu {
@@ -33,12 +36,13 @@ impl Cpu {
         self.arch.dispatch(operation)
     }
 
-    /// Gives `body` this thread's scratch memory of `len` elements, which hold anything. A kernel says in
+    /// Gives `body` this thread's scratch memory of `len` elements, aligned to [`ALIGNMENT`], which hold anything. A kernel says in
     /// [`Kernel::scratch`](crate::Kernel::scratch) how much it takes; it must not run parallel work within.
     pub fn with_scratch<R>(&self, len: usize, body: impl FnOnce(&mut [f32]) -> R) -> R {
         reserve_scratch(len);
         let mut scratch = SCRATCH.take();
-        let result = body(&mut scratch[..len]);
+        let start = scratch.as_ptr().align_offset(4 * ALIGNMENT);
+        let result = body(&mut scratch[start..][..len]);
         SCRATCH.set(scratch);
         result
     }
@@ -51,8 +55,8 @@ thread_local! {
 /// Lets this thread's scratch memory hold `len` elements, so that [`Cpu::with_scratch`] need not allocate.
 pub(crate) fn reserve_scratch(len: usize) {
     let mut scratch = SCRATCH.take();
-    if scratch.len() < len {
-        scratch.resize(len, 0.0);
+    if scratch.len() < len + ALIGNMENT {
+        scratch.resize(len + ALIGNMENT, 0.0);
     }
     SCRATCH.set(scratch);
 }

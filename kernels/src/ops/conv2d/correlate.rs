@@ -1,7 +1,8 @@
-//! The CPU kernel behind the forward pass and the gradient of the input: rows of outputs from planes in scratch memory.
+//! The CPU kernel behind the forward pass and the gradient of the input: rows of outputs from planes of the source.
 //!
-//! Four channels of the result and three vectors of neighbouring outputs are kept in registers while all channels and taps of the
-//! source pass by: each source vector is loaded once for four channels, each weight once for three vectors.
+//! Four channels of the result and some vectors of neighbouring outputs are kept in registers while all channels and taps of the
+//! source pass by: each source vector is loaded once for four channels, each weight once for those vectors. There are six of them
+//! where the machine has 32 registers, three where it has 16.
 
 use pulp::{Simd, WithSimd};
 
@@ -9,15 +10,13 @@ use super::planes::Planes;
 
 /// Channels of the result that one pass computes.
 pub(super) const ROWS: usize = 4;
-/// Vectors of outputs that one pass computes.
-const VECTORS: usize = 3;
 
 /// Some channels of the result of one image: `rows` (4 or 1) from `planes` of `depth` channels.
 #[derive(Debug)]
 pub(super) struct Correlate<'a> {
     /// Where the planes' taps are.
     pub planes: &'a Planes,
-    /// Planes of the source, one a channel, with slack behind.
+    /// Planes of the source, one a channel, with slack behind unless `exact`.
     pub source: &'a [f32],
     /// Channels of the source.
     pub depth: usize,
@@ -25,22 +24,28 @@ pub(super) struct Correlate<'a> {
     pub weights: &'a [f32],
     /// Channels of the result at once.
     pub rows: usize,
-    /// Results `[rows, positions and slack]`, at the planes' pitch.
+    /// Results `[rows, positions]` at the planes' pitch, with slack behind each unless `exact`.
     pub result: &'a mut [f32],
+    /// Whether nothing may be touched behind the last position.
+    pub exact: bool,
 }
 
 impl Correlate<'_> {
+    /// `V` vectors of outputs from position `first` on.
     #[inline(always)]
     fn columns<S: Simd, const M: usize, const V: usize>(&mut self, simd: S, first: usize) {
         let lanes = S::F32_LANES;
         let mut sums = [[simd.splat_f32s(0.0); V]; M];
         let mut weights = self.weights.as_chunks::<M>().0.iter();
+        let [rows, columns] = self.planes.distances();
         for channel in 0..self.depth {
-            let base = channel * self.planes.plane + first;
-            self.planes.each_tap(|offset| {
-                let source = &self.source[base + offset..][..V * lanes];
-                let x: [S::f32s; V] = std::array::from_fn(|v| simd.partial_load_f32s(&source[v * lanes..][..lanes]));
-                if let Some(weights) = weights.next() {
+            let source = &self.source[channel * self.planes.plane + first..];
+            for row in rows {
+                let source = &source[*row..];
+                for (column, weights) in columns.iter().zip(&mut weights) {
+                    // Whole vectors: a load of a part is a call, whatever its length.
+                    let x = S::as_simd_f32s(&source[*column..][..V * lanes]).0;
+                    let x: [S::f32s; V] = std::array::from_fn(|v| x[v]);
                     for (sums, weight) in sums.iter_mut().zip(weights) {
                         let weight = simd.splat_f32s(*weight);
                         for (sum, x) in sums.iter_mut().zip(&x) {
@@ -48,13 +53,37 @@ impl Correlate<'_> {
                         }
                     }
                 }
-            });
+            }
         }
         let row = self.result.len() / self.rows;
         for (m, sums) in sums.iter().enumerate() {
-            let result = &mut self.result[m * row + first..][..V * lanes];
-            for (v, sum) in sums.iter().enumerate() {
-                simd.partial_store_f32s(&mut result[v * lanes..][..lanes], *sum);
+            let result = S::as_mut_simd_f32s(&mut self.result[m * row + first..][..V * lanes]).0;
+            for (result, sum) in result.iter_mut().zip(sums) {
+                *result = *sum;
+            }
+        }
+    }
+
+    /// The outputs from position `first` to the last, fewer than a vector, one by one.
+    #[inline(always)]
+    fn rest<const M: usize>(&mut self, first: usize) {
+        let row = self.result.len() / self.rows;
+        for position in first..self.planes.positions() {
+            let mut sums = [0.0f32; M];
+            let mut weights = self.weights.as_chunks::<M>().0.iter();
+            let [rows, columns] = self.planes.distances();
+            for channel in 0..self.depth {
+                for row in rows {
+                    for (column, weights) in columns.iter().zip(&mut weights) {
+                        let x = self.source[channel * self.planes.plane + position + row + column];
+                        for (sum, weight) in sums.iter_mut().zip(weights) {
+                            *sum = weight.mul_add(x, *sum);
+                        }
+                    }
+                }
+            }
+            for (m, sum) in sums.iter().enumerate() {
+                self.result[m * row + position] = *sum;
             }
         }
     }
@@ -62,17 +91,29 @@ impl Correlate<'_> {
     #[inline(always)]
     fn all<S: Simd, const M: usize>(&mut self, simd: S) {
         let lanes = S::F32_LANES;
-        let vectors = self.planes.positions().div_ceil(lanes);
+        let positions = self.planes.positions();
+        let vectors = if self.exact { positions / lanes } else { positions.div_ceil(lanes) };
         let mut done = 0;
-        while vectors - done >= VECTORS {
-            self.columns::<S, M, VECTORS>(simd, done * lanes);
-            done += VECTORS;
+        if S::REGISTER_COUNT >= 32 || M == 1 {
+            while vectors - done >= 6 {
+                self.columns::<S, M, 6>(simd, done * lanes);
+                done += 6;
+            }
+            if vectors - done >= 4 {
+                self.columns::<S, M, 4>(simd, done * lanes);
+                done += 4;
+            }
+        }
+        while vectors - done >= 3 {
+            self.columns::<S, M, 3>(simd, done * lanes);
+            done += 3;
         }
         match vectors - done {
             2 => self.columns::<S, M, 2>(simd, done * lanes),
             1 => self.columns::<S, M, 1>(simd, done * lanes),
             _ => {}
         }
+        self.rest::<M>(vectors * lanes);
     }
 }
 

@@ -11,6 +11,10 @@ use crate::ops::Gate;
 
 /// Operations worth a task of their own.
 const TASK: u64 = 4_000_000;
+/// Positions of results after which it no longer shows that a task brings the weights into order.
+const POSITIONS: usize = 2048;
+/// Tasks that a batch is cut into at the least, for the sake of machines with several threads.
+const TASKS: usize = 8;
 
 /// One pass: which channels become which, and what happens to the sums.
 #[derive(Debug, Clone, Copy)]
@@ -66,7 +70,8 @@ impl Pass<'_> {
         let image = all_rows * plane;
         let batch = convolution.batch as usize;
         let operations = convolution.operations() / convolution.images() as u64;
-        let images = ((TASK / operations.max(1)) as usize).clamp(1, batch);
+        let enough = POSITIONS.div_ceil(plane).min(batch.div_ceil(TASKS));
+        let images = ((TASK / operations.max(1)) as usize).max(enough).min(batch);
         // A single image of much work is shared by its channels.
         let blocks = if convolution.groups == 1 { operations.div_ceil(2 * TASK) as usize } else { 1 };
         let task_rows = if images == 1 { all_rows.div_ceil(blocks).next_multiple_of(ROWS) } else { all_rows };
@@ -127,24 +132,35 @@ impl Pass<'_> {
                 let image = first_image + index;
                 let first = (image * self.all_rows() + first_row) * plane;
                 for group in 0..live.groups {
-                    self.place(cpu, live, (image * groups + group) * stride, depth, source);
+                    let source_plane = (image * groups + group) * stride;
+                    let as_it_is = self.as_it_is();
+                    if !as_it_is {
+                        self.place(cpu, live, source_plane, depth, source);
+                    }
                     let mut row = 0;
                     while row < rows {
                         let count = if rows - row >= ROWS { ROWS } else { 1 };
                         let place = group * rows + row;
                         let weights =
                             &packed[place * depth * self.planes.taps()..][..count * depth * self.planes.taps()];
-                        let sums = &mut sums[..count * row_len];
+                        let result = &mut result[place * plane..][..count * plane];
+                        let whole_rows = self.planes.pitch == self.planes.columns;
                         cpu.with_vectors(Correlate {
                             planes: self.planes,
-                            source,
+                            source: if as_it_is {
+                                &self.source[source_plane * plane..][..depth * plane]
+                            } else {
+                                source
+                            },
                             depth,
                             weights,
                             rows: count,
-                            result: sums,
+                            result: if whole_rows { &mut *result } else { &mut sums[..count * row_len] },
+                            exact: whole_rows,
                         });
-                        for (m, result) in result[place * plane..][..count * plane].chunks_mut(plane).enumerate() {
-                            self.finish(cpu, &sums[m * row_len..], first + (place + m) * plane, result);
+                        for (m, result) in result.chunks_mut(plane).enumerate() {
+                            let sums = (!whole_rows).then(|| &sums[m * row_len..]);
+                            self.finish(cpu, sums, first + (place + m) * plane, result);
                         }
                         row += count;
                     }
@@ -152,6 +168,12 @@ impl Pass<'_> {
                 self.pass_by(first + computed * plane, &mut result[computed * plane..]);
             }
         });
+    }
+
+    /// Whether the source is convolved where it lies.
+    fn as_it_is(&self) -> bool {
+        let Conv2d { kernel, stride, padding, relu_input, .. } = *self.convolution;
+        kernel == 1 && stride == 1 && padding == 0 && (self.gradient || !relu_input)
     }
 
     fn all_rows(&self) -> usize {
@@ -172,23 +194,25 @@ impl Pass<'_> {
         let (stride, group_rows) = channels(convolution, self.gradient);
         let (taps, stored) = (self.planes.taps(), convolution.weight_taps());
         let weights = &self.weights[architecture * convolution.weight_stride()..];
-        let mut packed = packed.iter_mut();
+        let mut rest = packed;
         let mut row = 0;
         while row < all_rows {
             let (group, within) = ((first_row + row) / group_rows, (first_row + row) % group_rows);
             let left = (group_rows - within).min(all_rows - row);
             let count = if left >= ROWS { ROWS } else { 1 };
-            for channel in 0..depth {
-                for tap in 0..taps {
-                    for m in 0..count {
-                        let (pair, tap) = if self.gradient {
-                            ((group * stride + channel) * group_rows + within + m, taps - 1 - tap)
-                        } else {
-                            ((group * group_rows + within + m) * stride + channel, tap)
-                        };
-                        if let Some(packed) = packed.next() {
-                            *packed = weights[pair * stored + live.stored_tap(convolution, tap)];
-                        }
+            let block;
+            (block, rest) = rest.split_at_mut(count * depth * taps);
+            for m in 0..count {
+                for (channel, block) in block.chunks_exact_mut(count * taps).enumerate() {
+                    let pair = if self.gradient {
+                        (group * stride + channel) * group_rows + within + m
+                    } else {
+                        (group * group_rows + within + m) * stride + channel
+                    };
+                    let weights = &weights[pair * stored..][..stored];
+                    for (tap, packed) in block[m..].iter_mut().step_by(count).enumerate() {
+                        let tap = if self.gradient { taps - 1 - tap } else { tap };
+                        *packed = weights[live.stored_tap(convolution, tap)];
                     }
                 }
             }
@@ -214,16 +238,18 @@ impl Pass<'_> {
         );
     }
 
-    /// Takes one channel of the result from its sums; `at` is its place in the whole result.
-    fn finish(&self, cpu: &Cpu, sums: &[f32], at: usize, result: &mut [f32]) {
+    /// Finishes one channel of the result, taken from its sums where these lie apart; `at` is its place in the whole result.
+    fn finish(&self, cpu: &Cpu, sums: Option<&[f32]>, at: usize, result: &mut [f32]) {
         let (pitch, columns) = (self.planes.pitch, self.planes.columns);
         let mask = self.mask.map(|mask| &mask[at..][..result.len()]);
         let known = self.known.map(|known| &known[at..][..result.len()]);
         cpu.vectorised(
             #[inline(always)]
             || {
-                for (row, result) in result.chunks_exact_mut(columns).enumerate() {
-                    result.copy_from_slice(&sums[row * pitch..][..columns]);
+                if let Some(sums) = sums {
+                    for (row, result) in result.chunks_exact_mut(columns).enumerate() {
+                        result.copy_from_slice(&sums[row * pitch..][..columns]);
+                    }
                 }
                 if let Some(mask) = mask {
                     for (result, mask) in result.iter_mut().zip(mask) {

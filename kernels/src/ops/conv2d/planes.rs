@@ -77,20 +77,11 @@ impl Planes {
         self.kernel * self.kernel
     }
 
-    /// The distance of a tap from its output.
+    /// The distances of tap rows, and those of tap columns: a tap's is the sum of both.
     #[inline(always)]
-    pub(super) fn offset(&self, row: usize, column: usize) -> usize {
-        self.offsets[0][row] + self.offsets[1][column]
-    }
-
-    /// Calls `visit` with each tap's distance, in the order of the weights.
-    #[inline(always)]
-    pub(super) fn each_tap(&self, mut visit: impl FnMut(usize)) {
-        for row in 0..self.kernel {
-            for column in 0..self.kernel {
-                visit(self.offset(row, column));
-            }
-        }
+    pub(super) fn distances(&self) -> [&[usize]; 2] {
+        let [rows, columns] = &self.offsets;
+        [&rows[..self.kernel], &columns[..self.kernel]]
     }
 
     /// Copies one plane of an input to its place, padded and split into phases. `into` holds zeros wherever no input lies; it

@@ -7,7 +7,7 @@ use super::planes::{Planes, SLACK};
 use super::weight_sums::WeightSums;
 use super::{Conv2d, variants};
 use crate::Result;
-use crate::cpu::{Cpu, Views};
+use crate::cpu::{ALIGNMENT, Cpu, Views};
 use crate::launch::{Cost, Kernel, Shader, Slot, Tuning, Variant, Words, bytes_of};
 use crate::ops::{Gate, Reduce, ReduceKind};
 use crate::plan::{Operand, PlanBuilder};
@@ -89,16 +89,20 @@ impl PartialWeightGradient {
         self.0.architectures as usize * self.0.parts() as usize * self.0.weights()
     }
 
-    /// Elements of a channel of the output's gradient in scratch memory.
+    /// Elements of a channel of the output's gradient in scratch memory: whole lines of the cache.
     fn row(planes: &Planes) -> usize {
-        planes.positions() + SLACK
+        (planes.positions() + SLACK).next_multiple_of(ALIGNMENT)
     }
 
     /// Elements of scratch memory: planes of x, rows of dy, and sums, of one group.
     fn parts_of_scratch(&self, planes: &Planes) -> [usize; 3] {
         let images = self.0.part_images() as usize;
         let (depth, rows) = (self.0.group_inputs(), self.0.group_outputs());
-        [images * depth * planes.plane + SLACK, images * rows * Self::row(planes) + SLACK, rows * depth * planes.taps()]
+        [
+            (images * depth * planes.plane + SLACK).next_multiple_of(ALIGNMENT),
+            images * rows * Self::row(planes) + SLACK,
+            rows * depth * planes.taps(),
+        ]
     }
 
     /// Sums the images of one part; `image` is the first.

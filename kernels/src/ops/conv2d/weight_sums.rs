@@ -1,7 +1,7 @@
 //! The CPU kernel behind the gradient of the weights: inner products of an output's gradient with a moved input.
 //!
-//! Four channels of the output and three taps are kept in registers, a vector of partial sums each, while all pixels of some
-//! images pass by.
+//! Four channels of the output and some pairs of an input channel and a tap are kept in registers, a vector of partial sums each,
+//! while all pixels of some images pass by: six pairs where the machine has 32 registers, three where it has 16.
 
 use pulp::{Simd, WithSimd};
 
@@ -9,8 +9,6 @@ use super::planes::Planes;
 
 /// Channels of the output that one pass computes.
 const ROWS: usize = 4;
-/// Taps that one pass computes.
-const TAPS: usize = 3;
 
 /// The gradient of the weights `[rows, depth, taps]` of one group, of some images.
 #[derive(Debug)]
@@ -34,57 +32,88 @@ pub(super) struct WeightSums<'a> {
 }
 
 impl WeightSums<'_> {
+    /// `M` channels of the output from `first_row` on with the next `P` pairs.
     #[inline(always)]
-    fn block<S: Simd, const M: usize, const T: usize>(
-        &mut self,
-        simd: S,
-        first_row: usize,
-        channel: usize,
-        tap: usize,
-        offsets: [usize; T],
-    ) {
+    fn block<S: Simd, const M: usize, const P: usize>(&mut self, simd: S, first_row: usize, pairs: &mut Pairs<'_>) {
         let lanes = S::F32_LANES;
         let vectors = self.planes.positions().div_ceil(lanes);
-        let mut sums = [[simd.splat_f32s(0.0); T]; M];
+        let first_pair = pairs.done;
+        let offsets: [usize; P] = std::array::from_fn(|_| pairs.next_offset());
+        let mut sums = [[simd.splat_f32s(0.0); P]; M];
         for image in 0..self.images {
-            let x = &self.source[(image * self.depth + channel) * self.planes.plane..];
-            let x: [&[f32]; T] = std::array::from_fn(|t| &x[offsets[t]..][..vectors * lanes]);
+            let x = &self.source[image * self.depth * self.planes.plane..];
+            let x: [&[S::f32s]; P] =
+                std::array::from_fn(|pair| S::as_simd_f32s(&x[offsets[pair]..][..vectors * lanes]).0);
             let dy = &self.dy[(image * self.rows + first_row) * self.row..];
-            let dy: [&[f32]; M] = std::array::from_fn(|m| &dy[m * self.row..][..vectors * lanes]);
-            for at in (0..vectors * lanes).step_by(lanes) {
-                let x: [S::f32s; T] = std::array::from_fn(|t| simd.partial_load_f32s(&x[t][at..][..lanes]));
-                for (sums, dy) in sums.iter_mut().zip(&dy) {
-                    let dy = simd.partial_load_f32s(&dy[at..][..lanes]);
-                    for (sum, x) in sums.iter_mut().zip(&x) {
-                        *sum = simd.mul_add_f32s(dy, *x, *sum);
+            let dy: [&[S::f32s]; M] =
+                std::array::from_fn(|m| S::as_simd_f32s(&dy[m * self.row..][..vectors * lanes]).0);
+            for at in 0..vectors {
+                // SAFETY: `at` is below `vectors`, the length of each slice. With a check of it the compiler keeps the sums in
+                // memory, which takes twice as long.
+                let x: [S::f32s; P] = std::array::from_fn(|pair| unsafe { *x[pair].get_unchecked(at) });
+                for m in 0..M {
+                    // SAFETY: as above.
+                    let dy = unsafe { *dy[m].get_unchecked(at) };
+                    for pair in 0..P {
+                        sums[m][pair] = simd.mul_add_f32s(dy, x[pair], sums[m][pair]);
                     }
                 }
             }
         }
-        let taps = self.planes.taps();
+        let pairs = self.depth * self.planes.taps();
         for (m, sums) in sums.iter().enumerate() {
-            for (t, sum) in sums.iter().enumerate() {
-                self.result[((first_row + m) * self.depth + channel) * taps + tap + t] = simd.reduce_sum_f32s(*sum);
+            for (pair, sum) in sums.iter().enumerate() {
+                self.result[(first_row + m) * pairs + first_pair + pair] = simd.reduce_sum_f32s(*sum);
             }
         }
     }
 
     #[inline(always)]
     fn rows<S: Simd, const M: usize>(&mut self, simd: S, first_row: usize) {
-        let kernel = self.planes.taps().isqrt();
-        let offset = |tap: usize| self.planes.offset(tap / kernel, tap % kernel);
-        for channel in 0..self.depth {
-            let mut tap = 0;
-            while tap + TAPS <= kernel * kernel {
-                let offsets = std::array::from_fn(|t| offset(tap + t));
-                self.block::<S, M, TAPS>(simd, first_row, channel, tap, offsets);
-                tap += TAPS;
-            }
-            while tap < kernel * kernel {
-                self.block::<S, M, 1>(simd, first_row, channel, tap, [offset(tap)]);
-                tap += 1;
+        let count = self.depth * self.planes.taps();
+        let mut pairs = Pairs::new(self.planes);
+        if S::REGISTER_COUNT >= 32 || M == 1 {
+            while pairs.done + 6 <= count {
+                self.block::<S, M, 6>(simd, first_row, &mut pairs);
             }
         }
+        while pairs.done + 3 <= count {
+            self.block::<S, M, 3>(simd, first_row, &mut pairs);
+        }
+        while pairs.done < count {
+            self.block::<S, M, 1>(simd, first_row, &mut pairs);
+        }
+    }
+}
+
+/// Where the pairs of an input channel and a tap begin in the planes of an image, one after another.
+struct Pairs<'a> {
+    planes: &'a Planes,
+    channel: usize,
+    row: usize,
+    column: usize,
+    /// Pairs that were asked for.
+    done: usize,
+}
+
+impl<'a> Pairs<'a> {
+    fn new(planes: &'a Planes) -> Self {
+        Self { planes, channel: 0, row: 0, column: 0, done: 0 }
+    }
+
+    #[inline(always)]
+    fn next_offset(&mut self) -> usize {
+        let [rows, columns] = self.planes.distances();
+        let offset = self.channel * self.planes.plane + rows[self.row] + columns[self.column];
+        self.done += 1;
+        self.column += 1;
+        if self.column == columns.len() {
+            (self.column, self.row) = (0, self.row + 1);
+        }
+        if self.row == rows.len() {
+            (self.row, self.channel) = (0, self.channel + 1);
+        }
+        offset
     }
 }
 
