@@ -5,7 +5,8 @@ use parnas_kernels::ops::{PoolKind, Unselected};
 use super::case::{Build, Case};
 use super::{Pass, Workload};
 use crate::graph::{
-    BatchNorm, Convolution, Graph, GraphError, Initial, LayerNorm, MixedOptions, Role, Statistics, Store, Tensor,
+    AttentionOptions, BatchNorm, Convolution, Graph, GraphError, Initial, LayerNorm, MixedOptions, Role, Statistics,
+    Store, Tensor,
 };
 use crate::nn::EPSILON;
 
@@ -57,7 +58,7 @@ const fn operation(name: &'static str, build: fn(&mut Sketch) -> Result<Tensor>)
 }
 
 /// Every operation, one line each.
-pub(super) static OPERATIONS: [Case; 12] = [
+pub(super) static OPERATIONS: [Case; 13] = [
     operation("matmul 512^3", |sketch| matmul(sketch, [1, 512, 512, 512])),
     operation("matmul 1024^3", |sketch| matmul(sketch, [1, 1024, 1024, 1024])),
     operation("matmul 32x[256x64][64x256]", |sketch| matmul(sketch, [32, 256, 64, 256])),
@@ -69,6 +70,7 @@ pub(super) static OPERATIONS: [Case; 12] = [
     operation("batch norm N64 C16 32x32", |sketch| batch_norm(sketch, [64, 16, 32, 32])),
     operation("layer norm 2048x384", |sketch| layer_norm(sketch, 2048, 384)),
     operation("softmax 2048x1000", |sketch| softmax(sketch, 2048, 1000)),
+    operation("attention causal B8 H6 T256 D64", |sketch| causal_attention(sketch, [8, 6, 256, 64])),
     operation("mixed edge N64 C16 32x32", |sketch| mixed_edge(sketch, [64, 16, 32, 32])),
 ];
 
@@ -109,6 +111,14 @@ fn layer_norm(sketch: &mut Sketch, rows: usize, width: usize) -> Result<Tensor> 
 fn softmax(sketch: &mut Sketch, rows: usize, width: usize) -> Result<Tensor> {
     let x = sketch.input("x", &[rows, width]);
     sketch.graph.softmax(x, false)
+}
+
+/// Sequences whose queries see the keys up to their own place.
+fn causal_attention(sketch: &mut Sketch, [batch, heads, length, size]: [usize; 4]) -> Result<Tensor> {
+    let shape = [1, batch, length, heads * size];
+    let [q, k, v] = ["q", "k", "v"].map(|name| sketch.input(name, &shape));
+    let options = AttentionOptions { heads, causal: true, ..AttentionOptions::default() };
+    sketch.graph.attention(q, k, v, options)
 }
 
 /// The five operations of NAS-Bench-201, weighted by a softmax.
