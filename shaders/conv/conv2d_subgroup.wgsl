@@ -131,62 +131,17 @@ fn main(
                 let w2 = weights_of(architecture, group, row + 8u, c + lane, depth, ky, kx);
                 let w3 = weights_of(architecture, group, row + 12u, c + lane, depth, ky, kx);
 #endif
-                var v = source_at(base, c, depth, place, inside);
-                c0 = fma(subgroupBroadcast(w0, 0u), v, c0);
-                c1 = fma(subgroupBroadcast(w1, 0u), v, c1);
+#repeat LANE 8
+                {
+                    let v = source_at(base, c + LANE, depth, place, inside);
+                    c0 = fma(subgroupBroadcast(w0, LANE), v, c0);
+                    c1 = fma(subgroupBroadcast(w1, LANE), v, c1);
 #if ROWS == 16
-                c2 = fma(subgroupBroadcast(w2, 0u), v, c2);
-                c3 = fma(subgroupBroadcast(w3, 0u), v, c3);
+                    c2 = fma(subgroupBroadcast(w2, LANE), v, c2);
+                    c3 = fma(subgroupBroadcast(w3, LANE), v, c3);
 #endif
-                v = source_at(base, c + 1u, depth, place, inside);
-                c0 = fma(subgroupBroadcast(w0, 1u), v, c0);
-                c1 = fma(subgroupBroadcast(w1, 1u), v, c1);
-#if ROWS == 16
-                c2 = fma(subgroupBroadcast(w2, 1u), v, c2);
-                c3 = fma(subgroupBroadcast(w3, 1u), v, c3);
-#endif
-                v = source_at(base, c + 2u, depth, place, inside);
-                c0 = fma(subgroupBroadcast(w0, 2u), v, c0);
-                c1 = fma(subgroupBroadcast(w1, 2u), v, c1);
-#if ROWS == 16
-                c2 = fma(subgroupBroadcast(w2, 2u), v, c2);
-                c3 = fma(subgroupBroadcast(w3, 2u), v, c3);
-#endif
-                v = source_at(base, c + 3u, depth, place, inside);
-                c0 = fma(subgroupBroadcast(w0, 3u), v, c0);
-                c1 = fma(subgroupBroadcast(w1, 3u), v, c1);
-#if ROWS == 16
-                c2 = fma(subgroupBroadcast(w2, 3u), v, c2);
-                c3 = fma(subgroupBroadcast(w3, 3u), v, c3);
-#endif
-                v = source_at(base, c + 4u, depth, place, inside);
-                c0 = fma(subgroupBroadcast(w0, 4u), v, c0);
-                c1 = fma(subgroupBroadcast(w1, 4u), v, c1);
-#if ROWS == 16
-                c2 = fma(subgroupBroadcast(w2, 4u), v, c2);
-                c3 = fma(subgroupBroadcast(w3, 4u), v, c3);
-#endif
-                v = source_at(base, c + 5u, depth, place, inside);
-                c0 = fma(subgroupBroadcast(w0, 5u), v, c0);
-                c1 = fma(subgroupBroadcast(w1, 5u), v, c1);
-#if ROWS == 16
-                c2 = fma(subgroupBroadcast(w2, 5u), v, c2);
-                c3 = fma(subgroupBroadcast(w3, 5u), v, c3);
-#endif
-                v = source_at(base, c + 6u, depth, place, inside);
-                c0 = fma(subgroupBroadcast(w0, 6u), v, c0);
-                c1 = fma(subgroupBroadcast(w1, 6u), v, c1);
-#if ROWS == 16
-                c2 = fma(subgroupBroadcast(w2, 6u), v, c2);
-                c3 = fma(subgroupBroadcast(w3, 6u), v, c3);
-#endif
-                v = source_at(base, c + 7u, depth, place, inside);
-                c0 = fma(subgroupBroadcast(w0, 7u), v, c0);
-                c1 = fma(subgroupBroadcast(w1, 7u), v, c1);
-#if ROWS == 16
-                c2 = fma(subgroupBroadcast(w2, 7u), v, c2);
-                c3 = fma(subgroupBroadcast(w3, 7u), v, c3);
-#endif
+                }
+#end
             }
         }
     }

@@ -97,46 +97,15 @@ fn main(
                 let d1 = dy_rows(dy_start, row + 4u, p + lane);
                 let d2 = dy_rows(dy_start, row + 8u, p + lane);
                 let d3 = dy_rows(dy_start, row + 12u, p + lane);
-                var v = x_of(x_start, p, shift_x, inside_row);
-                c0 = fma(subgroupBroadcast(d0, 0u), v, c0);
-                c1 = fma(subgroupBroadcast(d1, 0u), v, c1);
-                c2 = fma(subgroupBroadcast(d2, 0u), v, c2);
-                c3 = fma(subgroupBroadcast(d3, 0u), v, c3);
-                v = x_of(x_start, p + 1u, shift_x, inside_row);
-                c0 = fma(subgroupBroadcast(d0, 1u), v, c0);
-                c1 = fma(subgroupBroadcast(d1, 1u), v, c1);
-                c2 = fma(subgroupBroadcast(d2, 1u), v, c2);
-                c3 = fma(subgroupBroadcast(d3, 1u), v, c3);
-                v = x_of(x_start, p + 2u, shift_x, inside_row);
-                c0 = fma(subgroupBroadcast(d0, 2u), v, c0);
-                c1 = fma(subgroupBroadcast(d1, 2u), v, c1);
-                c2 = fma(subgroupBroadcast(d2, 2u), v, c2);
-                c3 = fma(subgroupBroadcast(d3, 2u), v, c3);
-                v = x_of(x_start, p + 3u, shift_x, inside_row);
-                c0 = fma(subgroupBroadcast(d0, 3u), v, c0);
-                c1 = fma(subgroupBroadcast(d1, 3u), v, c1);
-                c2 = fma(subgroupBroadcast(d2, 3u), v, c2);
-                c3 = fma(subgroupBroadcast(d3, 3u), v, c3);
-                v = x_of(x_start, p + 4u, shift_x, inside_row);
-                c0 = fma(subgroupBroadcast(d0, 4u), v, c0);
-                c1 = fma(subgroupBroadcast(d1, 4u), v, c1);
-                c2 = fma(subgroupBroadcast(d2, 4u), v, c2);
-                c3 = fma(subgroupBroadcast(d3, 4u), v, c3);
-                v = x_of(x_start, p + 5u, shift_x, inside_row);
-                c0 = fma(subgroupBroadcast(d0, 5u), v, c0);
-                c1 = fma(subgroupBroadcast(d1, 5u), v, c1);
-                c2 = fma(subgroupBroadcast(d2, 5u), v, c2);
-                c3 = fma(subgroupBroadcast(d3, 5u), v, c3);
-                v = x_of(x_start, p + 6u, shift_x, inside_row);
-                c0 = fma(subgroupBroadcast(d0, 6u), v, c0);
-                c1 = fma(subgroupBroadcast(d1, 6u), v, c1);
-                c2 = fma(subgroupBroadcast(d2, 6u), v, c2);
-                c3 = fma(subgroupBroadcast(d3, 6u), v, c3);
-                v = x_of(x_start, p + 7u, shift_x, inside_row);
-                c0 = fma(subgroupBroadcast(d0, 7u), v, c0);
-                c1 = fma(subgroupBroadcast(d1, 7u), v, c1);
-                c2 = fma(subgroupBroadcast(d2, 7u), v, c2);
-                c3 = fma(subgroupBroadcast(d3, 7u), v, c3);
+#repeat LANE 8
+                {
+                    let v = x_of(x_start, p + LANE, shift_x, inside_row);
+                    c0 = fma(subgroupBroadcast(d0, LANE), v, c0);
+                    c1 = fma(subgroupBroadcast(d1, LANE), v, c1);
+                    c2 = fma(subgroupBroadcast(d2, LANE), v, c2);
+                    c3 = fma(subgroupBroadcast(d3, LANE), v, c3);
+                }
+#end
             }
         }
     }

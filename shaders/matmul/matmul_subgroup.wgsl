@@ -70,46 +70,15 @@ fn main(
         let a1 = load_rows(base_a, row + 4u, depth + lane);
         let a2 = load_rows(base_a, row + 8u, depth + lane);
         let a3 = load_rows(base_a, row + 12u, depth + lane);
-        var v = load_column(base_b, depth, inside);
-        c0 = fma(subgroupBroadcast(a0, 0u), v, c0);
-        c1 = fma(subgroupBroadcast(a1, 0u), v, c1);
-        c2 = fma(subgroupBroadcast(a2, 0u), v, c2);
-        c3 = fma(subgroupBroadcast(a3, 0u), v, c3);
-        v = load_column(base_b, depth + 1u, inside);
-        c0 = fma(subgroupBroadcast(a0, 1u), v, c0);
-        c1 = fma(subgroupBroadcast(a1, 1u), v, c1);
-        c2 = fma(subgroupBroadcast(a2, 1u), v, c2);
-        c3 = fma(subgroupBroadcast(a3, 1u), v, c3);
-        v = load_column(base_b, depth + 2u, inside);
-        c0 = fma(subgroupBroadcast(a0, 2u), v, c0);
-        c1 = fma(subgroupBroadcast(a1, 2u), v, c1);
-        c2 = fma(subgroupBroadcast(a2, 2u), v, c2);
-        c3 = fma(subgroupBroadcast(a3, 2u), v, c3);
-        v = load_column(base_b, depth + 3u, inside);
-        c0 = fma(subgroupBroadcast(a0, 3u), v, c0);
-        c1 = fma(subgroupBroadcast(a1, 3u), v, c1);
-        c2 = fma(subgroupBroadcast(a2, 3u), v, c2);
-        c3 = fma(subgroupBroadcast(a3, 3u), v, c3);
-        v = load_column(base_b, depth + 4u, inside);
-        c0 = fma(subgroupBroadcast(a0, 4u), v, c0);
-        c1 = fma(subgroupBroadcast(a1, 4u), v, c1);
-        c2 = fma(subgroupBroadcast(a2, 4u), v, c2);
-        c3 = fma(subgroupBroadcast(a3, 4u), v, c3);
-        v = load_column(base_b, depth + 5u, inside);
-        c0 = fma(subgroupBroadcast(a0, 5u), v, c0);
-        c1 = fma(subgroupBroadcast(a1, 5u), v, c1);
-        c2 = fma(subgroupBroadcast(a2, 5u), v, c2);
-        c3 = fma(subgroupBroadcast(a3, 5u), v, c3);
-        v = load_column(base_b, depth + 6u, inside);
-        c0 = fma(subgroupBroadcast(a0, 6u), v, c0);
-        c1 = fma(subgroupBroadcast(a1, 6u), v, c1);
-        c2 = fma(subgroupBroadcast(a2, 6u), v, c2);
-        c3 = fma(subgroupBroadcast(a3, 6u), v, c3);
-        v = load_column(base_b, depth + 7u, inside);
-        c0 = fma(subgroupBroadcast(a0, 7u), v, c0);
-        c1 = fma(subgroupBroadcast(a1, 7u), v, c1);
-        c2 = fma(subgroupBroadcast(a2, 7u), v, c2);
-        c3 = fma(subgroupBroadcast(a3, 7u), v, c3);
+#repeat LANE 8
+        {
+            let v = load_column(base_b, depth + LANE, inside);
+            c0 = fma(subgroupBroadcast(a0, LANE), v, c0);
+            c1 = fma(subgroupBroadcast(a1, LANE), v, c1);
+            c2 = fma(subgroupBroadcast(a2, LANE), v, c2);
+            c3 = fma(subgroupBroadcast(a3, LANE), v, c3);
+        }
+#end
     }
     store_column(batch, row, column, c0);
     store_column(batch, row + 4u, column, c1);

@@ -1,5 +1,6 @@
-//! The preprocessor: constants, `#import`, `#if` and the numbers of bindings. Nothing else.
+//! The preprocessor: constants, `#import`, `#if`, `#repeat` and the numbers of bindings. Nothing else.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use crate::{declared_constants, source};
@@ -35,8 +36,10 @@ pub enum ShaderError {
 /// Specialises the shader `file` with `constants` (name, value), in any order.
 ///
 /// Each becomes `const NAME: u32 = VALUEu;` and can be tested by `#if NAME`, `#if !NAME`, `#if NAME == VALUE`,
-/// `#if NAME > VALUE`, with `#else` and `#endif`. `#import "shared/grid"` inserts another file once. `@binding(_)` takes the next number from 0 on, in
-/// the order of the specialised text, so that a binding under a condition need not number those behind it twice.
+/// `#if NAME > VALUE`, with `#else` and `#endif`. `#import "shared/grid"` inserts another file once. `#repeat NAME COUNT` writes the
+/// lines up to `#end` so many times, `0u`, `1u`, … in the place of the word `NAME`: what WGSL wants as a constant, such as a lane of
+/// a broadcast, cannot come from a loop. `@binding(_)` takes the next number from 0 on, in the order of the specialised text, so
+/// that a binding under a condition need not number those behind it twice.
 ///
 /// # Errors
 /// [`ShaderError`], where the file is unknown, the constants are not those it declares, or a directive is wrong.
@@ -69,6 +72,57 @@ fn number_bindings(text: &str) -> String {
     numbered
 }
 
+/// The lines with their numbers from 1, those between `#repeat` and `#end` as often as it says. Repetitions do not nest.
+fn unrolled<'a>(file: &str, text: &'a str) -> Result<Vec<(usize, Cow<'a, str>)>, ShaderError> {
+    let mut lines: Vec<(usize, Cow<'a, str>)> = Vec::new();
+    // The line, the word and the count of an open `#repeat`, and where its lines begin.
+    let mut open: Option<(usize, &str, u32, usize)> = None;
+    for (index, line) in text.lines().enumerate() {
+        let number = index + 1;
+        let fail =
+            |message: &str| ShaderError::Directive { file: file.to_owned(), line: number, message: message.into() };
+        let trimmed = line.trim();
+        if let Some(arguments) = trimmed.strip_prefix("#repeat ") {
+            let parsed = arguments.split_once(' ').and_then(|(word, count)| Some((word, count.trim().parse().ok()?)));
+            let (word, count) = parsed.ok_or_else(|| fail("it is `#repeat NAME COUNT`"))?;
+            if open.replace((number, word, count, lines.len())).is_some() {
+                return Err(fail("`#repeat` within `#repeat`"));
+            }
+        } else if trimmed == "#end" {
+            let (_, word, count, start) = open.take().ok_or_else(|| fail("`#end` without `#repeat`"))?;
+            let body = lines.split_off(start);
+            for turn in 0..count {
+                let turn = format!("{turn}u");
+                lines.extend(body.iter().map(|(number, line)| (*number, Cow::Owned(substituted(line, word, &turn)))));
+            }
+        } else {
+            lines.push((number, Cow::Borrowed(line)));
+        }
+    }
+    match open {
+        None => Ok(lines),
+        Some((line, ..)) => {
+            Err(ShaderError::Directive { file: file.to_owned(), line, message: "`#repeat` without `#end`".to_owned() })
+        }
+    }
+}
+
+/// `line` with `value` in the place of every whole `word`.
+fn substituted(line: &str, word: &str, value: &str) -> String {
+    let part_of_a_word = |character: char| character.is_alphanumeric() || character == '_';
+    let mut output = String::with_capacity(line.len());
+    let mut rest = line;
+    while let Some(at) = rest.find(word) {
+        let (before, behind) = (&rest[..at], &rest[at + word.len()..]);
+        let whole = !output.chars().chain(before.chars()).next_back().is_some_and(part_of_a_word)
+            && !behind.chars().next().is_some_and(part_of_a_word);
+        output.push_str(before);
+        output.push_str(if whole { value } else { word });
+        rest = behind;
+    }
+    output + rest
+}
+
 fn expand(
     file: &str,
     text: &str,
@@ -79,8 +133,7 @@ fn expand(
     // One entry an open `#if`: whether its branch is taken, and whether the code around it is.
     let mut stack: Vec<(bool, bool)> = Vec::new();
     let mut last_line = 0;
-    for (index, line) in text.lines().enumerate() {
-        let number = index + 1;
+    for (number, line) in unrolled(file, text)? {
         last_line = number;
         let fail = |message: String| ShaderError::Directive { file: file.to_owned(), line: number, message };
         let live = stack.last().is_none_or(|(taken, outer)| *taken && *outer);
@@ -103,10 +156,10 @@ fn expand(
             }
         } else if trimmed.starts_with('#') {
             return Err(fail(format!(
-                "unknown directive `{trimmed}`: `#import`, `#if`, `#else` and `#endif` are known"
+                "unknown directive `{trimmed}`: `#import`, `#if`, `#else`, `#endif`, `#repeat` and `#end` are known"
             )));
         } else if live {
-            output.push_str(line);
+            output.push_str(&line);
             output.push('\n');
         }
     }
@@ -162,6 +215,14 @@ mod tests {
     }
 
     #[test]
+    fn repetitions_replace_whole_words() {
+        let text = "#repeat I 3\n#if A > 1\nf(I, I2, xI, i) + I;\n#endif\n#end\nI";
+        let lines = |n: &str| format!("f({n}, I2, xI, i) + {n};\n");
+        assert_eq!(run(text, &[("A", 2)]).unwrap(), lines("0u") + &lines("1u") + &lines("2u") + "I\n");
+        assert_eq!(run(text, &[("A", 1)]).unwrap(), "I\n");
+    }
+
+    #[test]
     fn bindings_are_numbered_in_their_order() {
         assert_eq!(number_bindings("a"), "a");
         assert_eq!(number_bindings("@binding(_) a; @binding(_) b;"), "@binding(0) a; @binding(1) b;");
@@ -169,9 +230,19 @@ mod tests {
 
     #[test]
     fn mistakes_name_their_line() {
-        for (text, line) in
-            [("x\n#endif", 2), ("#if A\n", 1), ("#if Z\n#endif", 1), ("\n#pragma", 2), ("#import \"no\"", 1)]
-        {
+        for (text, line) in [
+            ("x\n#endif", 2),
+            ("#if A\n", 1),
+            ("#if Z\n#endif", 1),
+            ("\n#pragma", 2),
+            ("#import \"no\"", 1),
+            ("#repeat I 2\nx\n#end\n#pragma", 4),
+            ("#repeat I 2\n#pragma\n#end", 2),
+            ("x\n#repeat I 2\n", 2),
+            ("#end", 1),
+            ("#repeat I two\n#end", 1),
+            ("#repeat I 2\n#repeat J 2\n#end\n#end", 2),
+        ] {
             match run(text, &[("A", 1)]) {
                 Err(ShaderError::Directive { line: found, .. }) => assert_eq!(found, line, "{text}"),
                 other => panic!("{text}: {other:?}"),
