@@ -15,27 +15,7 @@
 // Consts: ELASTIC_OUTPUT = 0 1; ELASTIC_REACH = 0 1
 
 #import "shared/grid"
-
-struct Parameters {
-    architectures: u32,
-    batch: u32,
-    groups: u32,
-    rows: u32,
-    depth: u32,
-    height: u32,
-    width: u32,
-    source_height: u32,
-    source_width: u32,
-    kernel: u32,
-    stride: u32,
-    padding: u32,
-    dilation: u32,
-    weight_taps: u32,
-    centre: u32,
-    weight_stride: u32,
-    gate_width: u32,
-    gate_choice: u32,
-}
+#import "shared/convolution_parameters"
 
 @group(0) @binding(_) var<uniform> parameters: Parameters;
 @group(0) @binding(_) var<storage, read> source: array<f32>;

@@ -14,28 +14,7 @@
 // Consts: SLIDE = 0 1; RELU = 0 1; GATE = 0 1; ELASTIC_OUTPUT = 0 1; ELASTIC_REACH = 0 1
 
 #import "shared/grid"
-
-struct Parameters {
-    architectures: u32,
-    batch: u32,
-    parts: u32,
-    part_images: u32,
-    groups: u32,
-    rows: u32,
-    depth: u32,
-    height: u32,
-    width: u32,
-    x_height: u32,
-    x_width: u32,
-    kernel: u32,
-    stride: u32,
-    padding: u32,
-    dilation: u32,
-    weight_taps: u32,
-    centre: u32,
-    gate_width: u32,
-    gate_choice: u32,
-}
+#import "shared/convolution_weights_parameters"
 
 @group(0) @binding(_) var<uniform> parameters: Parameters;
 @group(0) @binding(_) var<storage, read> x: array<f32>;

@@ -2,27 +2,7 @@
 // importing kernel declares the constants RELU, GATE, ELASTIC_INPUT and ELASTIC_OUTPUT. Bindings: 0 parameters, 1 x, 2 dy, 3 gate
 // (GATE), then input_extents (ELASTIC_INPUT), output_extents (ELASTIC_OUTPUT), dw.
 
-struct Parameters {
-    architectures: u32,
-    batch: u32,
-    parts: u32,
-    part_images: u32,
-    groups: u32,
-    rows: u32,
-    depth: u32,
-    height: u32,
-    width: u32,
-    x_height: u32,
-    x_width: u32,
-    kernel: u32,
-    stride: u32,
-    padding: u32,
-    dilation: u32,
-    weight_taps: u32,
-    centre: u32,
-    gate_width: u32,
-    gate_choice: u32,
-}
+#import "shared/convolution_weights_parameters"
 
 @group(0) @binding(_) var<uniform> parameters: Parameters;
 @group(0) @binding(_) var<storage, read> x: array<f32>;
