@@ -148,6 +148,39 @@ fn what_is_overwritten_in_between_is_read_in_time() {
 }
 
 #[test]
+fn nothing_moves_past_a_write_of_what_it_reads() {
+    let whole = || rows([1, N as u32], [0, 0], [0, 0], [N, N]);
+    // The copy is what its source was before something else was written there.
+    let all = kernels(&[N, N, N], |case| {
+        let [x, other, y] = <[Operand; 3]>::try_from(case.given).unwrap();
+        let copied = case.tensor(N);
+        case.launch(whole(), &[x, copied]);
+        case.launch(Squares(N), &[other, x]);
+        case.launch(Squares(N), &[copied, y]);
+    });
+    assert_eq!(all, ["strided_copy", "squares", "squares"]);
+    // The result of ReLU is gone when the gradient wants to know where it was positive.
+    let all = kernels(&[N, N, N, N], |case| {
+        let [given, other, y, dx] = <[Operand; 4]>::try_from(case.given).unwrap();
+        let [shifted, x] = [0; 2].map(|_| case.tensor(N));
+        case.launch(Squares(N), &[given, shifted]);
+        case.unary(Function::Affine { scale: 1.0, shift: -0.3 }, N, shifted, x);
+        case.unary(Function::Relu, N, x, y);
+        case.launch(Squares(N), &[other, y]);
+        case.launch(UnaryGradient { function: Function::Relu, len: N }, &[x, given, dx]);
+    });
+    assert_eq!(all.iter().filter(|kernel| **kernel == "squares").count(), 2);
+    // The first piece's source changes before the second piece is copied.
+    let all = kernels(&[3, 3, 3, 6], |case| {
+        let [a, b, other, y] = <[Operand; 4]>::try_from(case.given).unwrap();
+        case.launch(rows([1, 3], [0, 3], [0, 3], [3, 6]), &[a, y]);
+        case.launch(Squares(3), &[other, a]);
+        case.launch(rows([1, 3], [0, 3], [3, 3], [3, 6]), &[b, y]);
+    });
+    assert_eq!(all, ["strided_copy", "squares", "strided_copy"]);
+}
+
+#[test]
 fn a_chain_does_not_write_what_it_reads() {
     // y = tanh(x), x = y^2: joined it would bind x for both.
     let all = kernels(&[N], |case| {
