@@ -36,22 +36,29 @@ impl Correlate<'_> {
     fn columns<S: Simd, const M: usize, const V: usize>(&mut self, simd: S, first: usize) {
         let lanes = S::F32_LANES;
         let mut sums = [[simd.splat_f32s(0.0); V]; M];
-        let mut weights = self.weights.as_chunks::<M>().0.iter();
         let [rows, columns] = self.planes.distances();
+        let last = (self.depth - 1) * self.planes.plane + first + self.planes.reach();
+        assert!(last + V * lanes <= self.source.len() && self.depth * self.planes.taps() * M <= self.weights.len());
+        let mut weights = self.weights.as_ptr();
         for channel in 0..self.depth {
-            let source = &self.source[channel * self.planes.plane + first..];
+            // SAFETY: `first` vectors behind the farthest tap of the last channel are within the source, as asserted; checked each
+            // by each, the bounds take a quarter of the time.
+            let source = unsafe { self.source.as_ptr().add(channel * self.planes.plane + first) };
             for row in rows {
-                let source = &source[*row..];
-                for (column, weights) in columns.iter().zip(&mut weights) {
-                    // Whole vectors: a load of a part is a call, whatever its length.
-                    let x = S::as_simd_f32s(&source[*column..][..V * lanes]).0;
-                    let x: [S::f32s; V] = std::array::from_fn(|v| x[v]);
-                    for (sums, weight) in sums.iter_mut().zip(weights) {
-                        let weight = simd.splat_f32s(*weight);
+                for column in columns {
+                    let x: [S::f32s; V] = std::array::from_fn(|v| {
+                        // SAFETY: as above; nothing is asked of the alignment.
+                        unsafe { source.add(row + column + v * lanes).cast::<S::f32s>().read_unaligned() }
+                    });
+                    for (m, sums) in sums.iter_mut().enumerate() {
+                        // SAFETY: there are M weights a channel and tap, as asserted.
+                        let weight = simd.splat_f32s(unsafe { *weights.add(m) });
                         for (sum, x) in sums.iter_mut().zip(&x) {
                             *sum = simd.mul_add_f32s(weight, *x, *sum);
                         }
                     }
+                    // SAFETY: as above; one past the last is an address still.
+                    weights = unsafe { weights.add(M) };
                 }
             }
         }
@@ -93,25 +100,22 @@ impl Correlate<'_> {
         let lanes = S::F32_LANES;
         let positions = self.planes.positions();
         let vectors = if self.exact { positions / lanes } else { positions.div_ceil(lanes) };
+        // Tiles as equal as can be: one of few vectors waits for its own sums.
+        let most = if S::REGISTER_COUNT >= 32 || M == 1 { 6 } else { 3 };
         let mut done = 0;
-        if S::REGISTER_COUNT >= 32 || M == 1 {
-            while vectors - done >= 6 {
-                self.columns::<S, M, 6>(simd, done * lanes);
-                done += 6;
+        while done < vectors {
+            let left = vectors - done;
+            let tile = left.div_ceil(left.div_ceil(most));
+            let first = done * lanes;
+            match tile {
+                6 => self.columns::<S, M, 6>(simd, first),
+                5 => self.columns::<S, M, 5>(simd, first),
+                4 => self.columns::<S, M, 4>(simd, first),
+                3 => self.columns::<S, M, 3>(simd, first),
+                2 => self.columns::<S, M, 2>(simd, first),
+                _ => self.columns::<S, M, 1>(simd, first),
             }
-            if vectors - done >= 4 {
-                self.columns::<S, M, 4>(simd, done * lanes);
-                done += 4;
-            }
-        }
-        while vectors - done >= 3 {
-            self.columns::<S, M, 3>(simd, done * lanes);
-            done += 3;
-        }
-        match vectors - done {
-            2 => self.columns::<S, M, 2>(simd, done * lanes),
-            1 => self.columns::<S, M, 1>(simd, done * lanes),
-            _ => {}
+            done += tile;
         }
         self.rest::<M>(vectors * lanes);
     }

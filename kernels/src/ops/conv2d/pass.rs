@@ -144,7 +144,7 @@ impl Pass<'_> {
                         let weights =
                             &packed[place * depth * self.planes.taps()..][..count * depth * self.planes.taps()];
                         let result = &mut result[place * plane..][..count * plane];
-                        let whole_rows = self.planes.pitch == self.planes.columns;
+                        let in_place = as_it_is || self.planes.whole();
                         cpu.with_vectors(Correlate {
                             planes: self.planes,
                             source: if as_it_is {
@@ -155,11 +155,11 @@ impl Pass<'_> {
                             depth,
                             weights,
                             rows: count,
-                            result: if whole_rows { &mut *result } else { &mut sums[..count * row_len] },
-                            exact: whole_rows,
+                            result: if in_place { &mut *result } else { &mut sums[..count * row_len] },
+                            exact: in_place,
                         });
                         for (m, result) in result.chunks_mut(plane).enumerate() {
-                            let sums = (!whole_rows).then(|| &sums[m * row_len..]);
+                            let sums = (!in_place).then(|| &sums[m * row_len..]);
                             self.finish(cpu, sums, first + (place + m) * plane, result);
                         }
                         row += count;
@@ -170,10 +170,12 @@ impl Pass<'_> {
         });
     }
 
-    /// Whether the source is convolved where it lies.
+    /// Whether the source is convolved where it lies. Behind that nothing may be read, so that what is left of a plane after whole
+    /// vectors is computed one by one: for many rows of results the copy costs less.
     fn as_it_is(&self) -> bool {
         let Conv2d { kernel, stride, padding, relu_input, .. } = *self.convolution;
-        kernel == 1 && stride == 1 && padding == 0 && (self.gradient || !relu_input)
+        let whole = self.planes.whole() || channels(self.convolution, self.gradient).1 < 4 * ROWS;
+        kernel == 1 && stride == 1 && padding == 0 && whole && (self.gradient || !relu_input)
     }
 
     fn all_rows(&self) -> usize {
@@ -202,14 +204,26 @@ impl Pass<'_> {
             let count = if left >= ROWS { ROWS } else { 1 };
             let block;
             (block, rest) = rest.split_at_mut(count * depth * taps);
-            for m in 0..count {
-                for (channel, block) in block.chunks_exact_mut(count * taps).enumerate() {
-                    let pair = if self.gradient {
-                        (group * stride + channel) * group_rows + within + m
-                    } else {
-                        (group * group_rows + within + m) * stride + channel
-                    };
-                    let weights = &weights[pair * stored..][..stored];
+            // Where a row's weights begin, and those of its next channel.
+            let (first, step) = if self.gradient {
+                (group * stride * group_rows + within, group_rows)
+            } else {
+                ((group * group_rows + within) * stride, 1)
+            };
+            let next_row = if self.gradient { 1 } else { stride };
+            for (channel, block) in block.chunks_exact_mut(count * taps).enumerate() {
+                let first = first + channel * step;
+                if stored == taps && count == ROWS {
+                    let rows: [&[f32]; ROWS] =
+                        std::array::from_fn(|m| &weights[(first + m * next_row) * taps..][..taps]);
+                    for (tap, packed) in block.as_chunks_mut::<ROWS>().0[..taps].iter_mut().enumerate() {
+                        let tap = if self.gradient { taps - 1 - tap } else { tap };
+                        *packed = rows.map(|row| row[tap]);
+                    }
+                    continue;
+                }
+                for m in 0..count {
+                    let weights = &weights[(first + m * next_row) * stored..][..stored];
                     for (tap, packed) in block[m..].iter_mut().step_by(count).enumerate() {
                         let tap = if self.gradient { taps - 1 - tap } else { tap };
                         *packed = weights[live.stored_tap(convolution, tap)];
@@ -241,6 +255,9 @@ impl Pass<'_> {
     /// Finishes one channel of the result, taken from its sums where these lie apart; `at` is its place in the whole result.
     fn finish(&self, cpu: &Cpu, sums: Option<&[f32]>, at: usize, result: &mut [f32]) {
         let (pitch, columns) = (self.planes.pitch, self.planes.columns);
+        if sums.is_none() && self.mask.is_none() && self.known.is_none() {
+            return;
+        }
         let mask = self.mask.map(|mask| &mask[at..][..result.len()]);
         let known = self.known.map(|known| &known[at..][..result.len()]);
         cpu.vectorised(

@@ -12,6 +12,9 @@ use crate::launch::{Cost, Kernel, Shader, Slot, Tuning, Variant, Words, bytes_of
 use crate::ops::{Gate, Reduce, ReduceKind};
 use crate::plan::{Operand, PlanBuilder};
 
+/// Elements of the input's planes that are summed at once: a quarter of what a core's own cache holds on common machines.
+const SOURCE: usize = 1 << 16;
+
 /// The gradient with respect to `w`, `[A, Co, Ci / groups, k, k]` (`k` of the stored kernel), 0 where the gate is closed and for
 /// channels and taps that are not used.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -94,9 +97,14 @@ impl PartialWeightGradient {
         (planes.positions() + SLACK).next_multiple_of(ALIGNMENT)
     }
 
+    /// Images that are summed at once: planes of the input that a core's own cache holds.
+    fn block_images(&self, planes: &Planes) -> usize {
+        (SOURCE / (self.0.group_inputs() * planes.plane)).clamp(1, self.0.part_images() as usize)
+    }
+
     /// Elements of scratch memory: planes of x, rows of dy, and sums, of one group.
     fn parts_of_scratch(&self, planes: &Planes) -> [usize; 3] {
-        let images = self.0.part_images() as usize;
+        let images = self.block_images(planes);
         let (depth, rows) = (self.0.group_inputs(), self.0.group_outputs());
         [
             (images * depth * planes.plane + SLACK).next_multiple_of(ALIGNMENT),
@@ -105,62 +113,58 @@ impl PartialWeightGradient {
         ]
     }
 
-    /// Sums the images of one part; `image` is the first.
-    fn part(&self, cpu: &Cpu, live: &Live, image: usize, images: usize, x: &[f32], dy: &[f32], dw: &mut [f32]) {
+    /// Sums the images of one part; `first` is the first.
+    fn part(&self, cpu: &Cpu, live: &Live, first: usize, images: usize, x: &[f32], dy: &[f32], dw: &mut [f32]) {
         let convolution = &self.0;
         let planes = &Planes::of_input(&live.convolution);
         let (depth, rows, groups) =
             (convolution.group_inputs(), convolution.group_outputs(), convolution.groups as usize);
         let (live_depth, live_rows) = (live.inputs, live.outputs);
-        let (plane, out_plane) = (convolution.plane(), convolution.out_plane());
         let row = Self::row(planes);
         let (stored, taps) = (convolution.weight_taps(), planes.taps());
         if live.groups * live_rows * live_depth * taps < dw.len() {
             dw.fill(0.0);
         }
+        if live_depth == 0 || live_rows == 0 {
+            return;
+        }
+        // Rows without padding between them are summed where they lie.
+        let in_place = planes.whole() && groups == 1 && live_rows == rows;
         let [source_len, dy_len, sums_len] = self.parts_of_scratch(planes);
+        let block = self.block_images(planes);
         cpu.with_scratch(source_len + dy_len + sums_len, |scratch| {
             let (source, rest) = scratch.split_at_mut(source_len);
             let (spread, sums) = rest.split_at_mut(dy_len);
+            let sums = &mut sums[..live_rows * live_depth * taps];
             source.fill(0.0);
             spread.fill(0.0);
             for group in 0..live.groups {
-                cpu.vectorised(
-                    #[inline(always)]
-                    || {
-                        for index in 0..images {
-                            let first = (image + index) * groups + group;
-                            let x = x[first * depth * plane..][..live_depth * plane].chunks_exact(plane);
-                            let into = source[index * live_depth * planes.plane..].chunks_exact_mut(planes.plane);
-                            x.zip(into).for_each(|(x, into)| planes.place_input(&live.convolution, x, into));
-                            let dy = dy[first * rows * out_plane..][..live_rows * out_plane].chunks_exact(out_plane);
-                            let into = spread[index * live_rows * row..].chunks_exact_mut(row);
-                            for (dy, into) in dy.zip(into) {
-                                let columns = planes.columns;
-                                for (dy, into) in dy.chunks_exact(columns).zip(into.chunks_mut(planes.pitch)) {
-                                    into[..columns].copy_from_slice(dy);
-                                }
-                            }
-                        }
-                    },
-                );
-                let sums = &mut sums[..live_rows * live_depth * taps];
-                cpu.with_vectors(WeightSums {
-                    planes,
-                    images,
-                    source,
-                    depth: live_depth,
-                    dy: spread,
-                    rows: live_rows,
-                    row,
-                    result: sums,
-                });
-                for (pair, sums) in sums.chunks_exact(taps).enumerate() {
-                    let pair = (group * rows + pair / live_depth) * depth + pair % live_depth;
-                    let dw = &mut dw[pair * stored..][..stored];
+                for start in (0..images).step_by(block) {
+                    let image = first + start;
+                    let images = block.min(images - start);
+                    self.place(cpu, live, planes, [image, images, group], x, source);
+                    if !in_place {
+                        self.spread(cpu, live, planes, [image, images, group], dy, spread);
+                    }
+                    cpu.with_vectors(WeightSums {
+                        planes,
+                        images,
+                        source,
+                        depth: live_depth,
+                        dy: if in_place { &dy[image * rows * convolution.out_plane()..] } else { spread },
+                        rows: live_rows,
+                        row: if in_place { convolution.out_plane() } else { row },
+                        add: start > 0,
+                        result: sums,
+                    });
+                }
+                for (row, sums) in sums.chunks_exact(live_depth * taps).enumerate() {
+                    let dw = &mut dw[(group * rows + row) * depth * stored..][..live_depth * stored];
                     if stored == taps {
                         dw.copy_from_slice(sums);
-                    } else {
+                        continue;
+                    }
+                    for (sums, dw) in sums.chunks_exact(taps).zip(dw.chunks_exact_mut(stored)) {
                         for (tap, sum) in sums.iter().enumerate() {
                             dw[live.stored_tap(convolution, tap)] = *sum;
                         }
@@ -168,6 +172,59 @@ impl PartialWeightGradient {
                 }
             }
         });
+    }
+
+    /// Brings the input's planes of a group of some images into scratch memory.
+    fn place(
+        &self,
+        cpu: &Cpu,
+        live: &Live,
+        planes: &Planes,
+        [image, images, group]: [usize; 3],
+        x: &[f32],
+        into: &mut [f32],
+    ) {
+        let (groups, depth, plane) = (self.0.groups as usize, self.0.group_inputs(), self.0.plane());
+        cpu.vectorised(
+            #[inline(always)]
+            || {
+                let into = into.chunks_exact_mut(live.inputs * planes.plane);
+                for (index, into) in into.take(images).enumerate() {
+                    let x = &x[((image + index) * groups + group) * depth * plane..][..live.inputs * plane];
+                    for (x, into) in x.chunks_exact(plane).zip(into.chunks_exact_mut(planes.plane)) {
+                        planes.place_input(&live.convolution, x, into);
+                    }
+                }
+            },
+        );
+    }
+
+    /// Brings the output's gradient of a group of some images into scratch memory, at the planes' pitch.
+    fn spread(
+        &self,
+        cpu: &Cpu,
+        live: &Live,
+        planes: &Planes,
+        [image, images, group]: [usize; 3],
+        dy: &[f32],
+        into: &mut [f32],
+    ) {
+        let (groups, rows, plane) = (self.0.groups as usize, self.0.group_outputs(), self.0.out_plane());
+        let row = Self::row(planes);
+        cpu.vectorised(
+            #[inline(always)]
+            || {
+                let into = into.chunks_exact_mut(live.outputs * row);
+                for (index, into) in into.take(images).enumerate() {
+                    let dy = &dy[((image + index) * groups + group) * rows * plane..][..live.outputs * plane];
+                    for (dy, into) in dy.chunks_exact(plane).zip(into.chunks_exact_mut(row)) {
+                        for (dy, into) in dy.chunks_exact(planes.columns).zip(into.chunks_mut(planes.pitch)) {
+                            into[..planes.columns].copy_from_slice(dy);
+                        }
+                    }
+                }
+            },
+        );
     }
 }
 

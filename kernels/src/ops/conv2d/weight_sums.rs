@@ -27,6 +27,8 @@ pub(super) struct WeightSums<'a> {
     pub rows: usize,
     /// Elements of a channel of `dy`.
     pub row: usize,
+    /// Whether the sums are added to what the result holds.
+    pub add: bool,
     /// The result.
     pub result: &'a mut [f32],
 }
@@ -40,20 +42,28 @@ impl WeightSums<'_> {
         let first_pair = pairs.done;
         let offsets: [usize; P] = std::array::from_fn(|_| pairs.next_offset());
         let mut sums = [[simd.splat_f32s(0.0); P]; M];
+        let (x_step, dy_step) = (self.depth * self.planes.plane, self.rows * self.row);
+        let last = self.images.saturating_sub(1);
+        let most = offsets.iter().max().map_or(0, |most| *most);
+        assert!(last * x_step + most + vectors * lanes <= self.source.len());
+        assert!(last * dy_step + (first_row + M - 1) * self.row + vectors * lanes <= self.dy.len());
         for image in 0..self.images {
-            let x = &self.source[image * self.depth * self.planes.plane..];
-            let x: [&[S::f32s]; P] =
-                std::array::from_fn(|pair| S::as_simd_f32s(&x[offsets[pair]..][..vectors * lanes]).0);
-            let dy = &self.dy[(image * self.rows + first_row) * self.row..];
-            let dy: [&[S::f32s]; M] =
-                std::array::from_fn(|m| S::as_simd_f32s(&dy[m * self.row..][..vectors * lanes]).0);
+            // SAFETY: the vectors of the last image are within both slices, as asserted. Checked each by each, the bounds take as
+            // long as the sums of a small image.
+            let x: [*const f32; P] = std::array::from_fn(|pair| {
+                // SAFETY: as below.
+                unsafe { self.source.as_ptr().add(image * x_step + offsets[pair]) }
+            });
+            let dy: [*const f32; M] = std::array::from_fn(|m| {
+                // SAFETY: as above.
+                unsafe { self.dy.as_ptr().add(image * dy_step + (first_row + m) * self.row) }
+            });
             for at in 0..vectors {
-                // SAFETY: `at` is below `vectors`, the length of each slice. With a check of it the compiler keeps the sums in
-                // memory, which takes twice as long.
-                let x: [S::f32s; P] = std::array::from_fn(|pair| unsafe { *x[pair].get_unchecked(at) });
+                // SAFETY: as above; nothing is asked of the alignment.
+                let load = |from: *const f32| unsafe { from.add(at * lanes).cast::<S::f32s>().read_unaligned() };
+                let x: [S::f32s; P] = std::array::from_fn(|pair| load(x[pair]));
                 for m in 0..M {
-                    // SAFETY: as above.
-                    let dy = unsafe { *dy[m].get_unchecked(at) };
+                    let dy = load(dy[m]);
                     for pair in 0..P {
                         sums[m][pair] = simd.mul_add_f32s(dy, x[pair], sums[m][pair]);
                     }
@@ -63,7 +73,9 @@ impl WeightSums<'_> {
         let pairs = self.depth * self.planes.taps();
         for (m, sums) in sums.iter().enumerate() {
             for (pair, sum) in sums.iter().enumerate() {
-                self.result[(first_row + m) * pairs + first_pair + pair] = simd.reduce_sum_f32s(*sum);
+                let result = &mut self.result[(first_row + m) * pairs + first_pair + pair];
+                let known = if self.add { *result } else { 0.0 };
+                *result = known + simd.reduce_sum_f32s(*sum);
             }
         }
     }
