@@ -29,28 +29,32 @@ pub(crate) fn cosine_and_sine_of_turns(t: f32) -> (f32, f32) {
     (if q == 1 || q == 2 { -c } else { c }, if q >= 2 { -s } else { s })
 }
 
-/// exp(x), to a few units in the last place, as loops can be made vector code of: x = n log 2 + r, 2^n by its bits. The library's
-/// own is a call an element.
+/// exp(x), to a few units in the last place, as loops can be made vector code of; 0 where it is below the normal numbers. The
+/// library's own is a call an element.
 #[inline(always)]
 pub(crate) fn exponential(x: f32) -> f32 {
+    let y = exponential_up_to_88(if x > 88.0 { 88.0 } else { x });
+    if x > 88.0 { f32::INFINITY } else { y }
+}
+
+/// exp(x) where x is at most 88: what a softmax needs of its differences.
+///
+/// x = n log 2 + r; e^r = 1 + r + r^2 q(r) with a polynomial q of degree 4, fitted for the smallest relative error (4e-9) on
+/// |r| <= log(2) / 2; 2^n by its bits, which are 0 for the least n.
+#[inline(always)]
+pub(crate) fn exponential_up_to_88(x: f32) -> f32 {
     // Adding 1.5 * 2^23 rounds to a whole number and leaves it in the low bits.
     const ROUND: f32 = 12_582_912.0;
     const LN_2_HIGH: f32 = 0.693_359_4;
     const LN_2_LOW: f32 = -2.121_944_4e-4;
-    let held = x.clamp(-87.0, 88.0);
+    // Written so that what is not a number stays so.
+    let held = if x < -88.0 { -88.0 } else { x };
     let shifted = held.mul_add(std::f32::consts::LOG2_E, ROUND);
     let n = shifted - ROUND;
     let r = n.mul_add(-LN_2_LOW, n.mul_add(-LN_2_HIGH, held));
-    let series = [1.0 / 720.0, 1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5, 1.0, 1.0];
-    let mantissa = series.iter().fold(1.0 / 5040.0, |sum, term| r.mul_add(sum, *term));
-    let power = f32::from_bits(shifted.to_bits().wrapping_add(127) << 23);
-    if x < -87.0 {
-        0.0
-    } else if x > 88.0 {
-        f32::INFINITY
-    } else {
-        mantissa * power
-    }
+    let series = [8.368_745e-3, 4.166_839e-2, 0.166_665_21, 0.499_999_94, 1.0, 1.0];
+    let mantissa = series.iter().fold(1.381_454e-3, |sum, term| r.mul_add(sum, *term));
+    mantissa * f32::from_bits(shifted.to_bits().wrapping_add(127) << 23)
 }
 
 /// log(1 + y) for y in [0, 1]: 2 atanh(y / (2 + y)).

@@ -71,6 +71,7 @@ mod table_gradient;
 mod tick;
 mod unary;
 mod unary_gradient;
+mod vectors;
 mod window_sums;
 
 pub use adam::Adam;

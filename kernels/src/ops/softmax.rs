@@ -1,11 +1,14 @@
 //! The softmax of each row, or its logarithm.
 
+use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
 use crate::Result;
 use crate::cpu::{Cpu, Views};
 use crate::launch::{Cost, Kernel, Shader, Slot, Words, bytes_of};
-use crate::ops::rows::{exponentials, largest_of, require_rows, row_grid, rows_of_a_task, wide};
+use crate::ops::functions::exponential_up_to_88;
+use crate::ops::rows::{require_rows, row_grid, rows_of_a_task, wide};
+use crate::ops::vectors;
 
 /// `y[r,j] = exp(x[r,j]) / sum_k exp(x[r,k])`, or its logarithm: `[rows, width] -> [rows, width]`. Slots `x`, `y`.
 ///
@@ -66,27 +69,41 @@ impl Kernel for Softmax {
         let (x, y) = (&x.read()[..self.len()], &mut y.write()[..self.len()]);
         let width = self.width as usize;
         let task = width * rows_of_a_task(width);
-        y.par_chunks_mut(task).zip(x.par_chunks(task)).for_each(|(y, x)| {
-            cpu.vectorised(
-                #[inline(always)]
-                || {
-                    for (y, x) in y.chunks_exact_mut(width).zip(x.chunks_exact(width)) {
-                        let largest = largest_of(x);
-                        let sum = exponentials(x, largest, y);
-                        if self.logarithm {
-                            let logarithm = sum.ln();
-                            for (y, x) in y.iter_mut().zip(x) {
-                                *y = x - largest - logarithm;
-                            }
-                        } else {
-                            let share = 1.0 / sum;
-                            for y in y.iter_mut() {
-                                *y *= share;
-                            }
-                        }
-                    }
-                },
-            );
-        });
+        let tasks = y.par_chunks_mut(task).zip(x.par_chunks(task));
+        tasks.for_each(|(y, x)| cpu.with_vectors(Rows { logarithm: self.logarithm, width, x, y }));
+    }
+}
+
+/// Some rows.
+struct Rows<'a> {
+    logarithm: bool,
+    width: usize,
+    x: &'a [f32],
+    y: &'a mut [f32],
+}
+
+impl WithSimd for Rows<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        for (y, x) in self.y.chunks_exact_mut(self.width).zip(self.x.chunks_exact(self.width)) {
+            let largest = vectors::largest_of(simd, x);
+            for (y, x) in y.iter_mut().zip(x) {
+                *y = exponential_up_to_88(x - largest);
+            }
+            let sum = vectors::sum_of(simd, y);
+            if self.logarithm {
+                let logarithm = sum.ln();
+                for (y, x) in y.iter_mut().zip(x) {
+                    *y = x - largest - logarithm;
+                }
+            } else {
+                let share = 1.0 / sum;
+                for y in y.iter_mut() {
+                    *y *= share;
+                }
+            }
+        }
     }
 }

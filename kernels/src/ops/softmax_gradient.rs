@@ -1,13 +1,14 @@
 //! The gradient through a softmax or its logarithm.
 
+use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
 use crate::Result;
 use crate::cpu::{Cpu, Views};
 use crate::launch::{Cost, Kernel, Shader, Slot, Words, bytes_of};
-use crate::ops::dot;
-use crate::ops::functions::exponential;
-use crate::ops::rows::{require_rows, row_grid, rows_of_a_task, sum_of, wide};
+use crate::ops::functions::exponential_up_to_88;
+use crate::ops::rows::{require_rows, row_grid, rows_of_a_task, wide};
+use crate::ops::vectors;
 
 /// The gradient of [`crate::ops::Softmax`] from its output: `dx = y (g - sum_k g y)`, or `g - exp(y) sum_k g` for the logarithm.
 /// Slots `y`, `g`, `dx`, each `[rows, width]`.
@@ -66,26 +67,38 @@ impl Kernel for SoftmaxGradient {
         let (y, g, dx) = (&y.read()[..self.len()], &g.read()[..self.len()], &mut dx.write()[..self.len()]);
         let width = self.width as usize;
         let task = width * rows_of_a_task(width);
-        dx.par_chunks_mut(task).zip(y.par_chunks(task)).zip(g.par_chunks(task)).for_each(|((dx, y), g)| {
-            cpu.vectorised(
-                #[inline(always)]
-                || {
-                    let rows = dx.chunks_exact_mut(width).zip(y.chunks_exact(width)).zip(g.chunks_exact(width));
-                    for ((dx, y), g) in rows {
-                        if self.logarithm {
-                            let sum = sum_of(g, |g| g);
-                            for ((dx, y), g) in dx.iter_mut().zip(y).zip(g) {
-                                *dx = g - exponential(*y) * sum;
-                            }
-                        } else {
-                            let sum = dot::leaf(y, g);
-                            for ((dx, y), g) in dx.iter_mut().zip(y).zip(g) {
-                                *dx = y * (g - sum);
-                            }
-                        }
-                    }
-                },
-            );
-        });
+        let tasks = dx.par_chunks_mut(task).zip(y.par_chunks(task)).zip(g.par_chunks(task));
+        tasks.for_each(|((dx, y), g)| cpu.with_vectors(Rows { logarithm: self.logarithm, width, y, g, dx }));
+    }
+}
+
+/// Some rows.
+struct Rows<'a> {
+    logarithm: bool,
+    width: usize,
+    y: &'a [f32],
+    g: &'a [f32],
+    dx: &'a mut [f32],
+}
+
+impl WithSimd for Rows<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let inputs = self.y.chunks_exact(self.width).zip(self.g.chunks_exact(self.width));
+        for (dx, (y, g)) in self.dx.chunks_exact_mut(self.width).zip(inputs) {
+            if self.logarithm {
+                let sum = vectors::sum_of(simd, g);
+                for ((dx, y), g) in dx.iter_mut().zip(y).zip(g) {
+                    *dx = g - exponential_up_to_88(*y) * sum;
+                }
+            } else {
+                let sum = vectors::dot(simd, y, g);
+                for ((dx, y), g) in dx.iter_mut().zip(y).zip(g) {
+                    *dx = y * (g - sum);
+                }
+            }
+        }
     }
 }
