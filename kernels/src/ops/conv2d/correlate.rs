@@ -37,8 +37,9 @@ impl Correlate<'_> {
         let lanes = S::F32_LANES;
         let mut sums = [[simd.splat_f32s(0.0); V]; M];
         let [rows, columns] = self.planes.distances();
-        let last = (self.depth - 1) * self.planes.plane + first + self.planes.reach();
-        assert!(last + V * lanes <= self.source.len() && self.depth * self.planes.taps() * M <= self.weights.len());
+        let last = self.depth.saturating_sub(1) * self.planes.plane + first + self.planes.reach();
+        assert!(self.depth == 0 || last + V * lanes <= self.source.len());
+        assert!(self.depth * self.planes.taps() * M <= self.weights.len());
         let mut weights = self.weights.as_ptr();
         for channel in 0..self.depth {
             // SAFETY: `first` vectors behind the farthest tap of the last channel are within the source, as asserted; checked each

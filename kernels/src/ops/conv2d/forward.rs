@@ -2,7 +2,6 @@
 
 use super::elastic::Bounds;
 use super::pass::{Pass, scratch};
-use super::planes::Planes;
 use super::{Conv2d, variants};
 use crate::cpu::{Cpu, Views};
 use crate::launch::{Cost, Kernel, Shader, Slot, Tuning, Variant, Words, bytes_of};
@@ -58,7 +57,7 @@ impl Kernel for Conv2dForward {
     }
 
     fn scratch(&self) -> usize {
-        scratch(&self.0, &Planes::of_input(&self.0), false)
+        scratch(&self.0, false)
     }
 
     fn run(&self, cpu: &Cpu, views: Views<'_>) {
@@ -69,7 +68,6 @@ impl Kernel for Conv2dForward {
         let Some(y) = views.next() else { return };
         let pass = Pass {
             convolution: &self.0,
-            planes: &Planes::of_input(&self.0),
             gradient: false,
             source: x.read(),
             weights: w.read(),

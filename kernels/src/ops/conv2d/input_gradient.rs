@@ -2,7 +2,6 @@
 
 use super::elastic::Bounds;
 use super::pass::{Pass, scratch};
-use super::planes::Planes;
 use super::{Conv2d, variants};
 use crate::cpu::{Cpu, Views};
 use crate::launch::{Cost, Kernel, Shader, Slot, Tuning, Variant, Words, bytes_of};
@@ -76,7 +75,7 @@ impl Kernel for Conv2dInputGradient {
     }
 
     fn scratch(&self) -> usize {
-        scratch(&self.convolution, &Planes::of_output(&self.convolution), true)
+        scratch(&self.convolution, true)
     }
 
     fn run(&self, cpu: &Cpu, views: Views<'_>) {
@@ -90,7 +89,6 @@ impl Kernel for Conv2dInputGradient {
         let Some(dx) = views.next() else { return };
         let pass = Pass {
             convolution,
-            planes: &Planes::of_output(convolution),
             gradient: true,
             source: dy.read(),
             weights: w.read(),

@@ -5,6 +5,7 @@ mod elastic;
 mod forward;
 mod input_gradient;
 mod pass;
+mod place;
 mod planes;
 mod variants;
 mod weight_gradient;

@@ -21,8 +21,6 @@ const TASKS: usize = 8;
 pub(super) struct Pass<'a> {
     /// The convolution.
     pub convolution: &'a Conv2d,
-    /// How the source lies in scratch memory.
-    pub planes: &'a Planes,
     /// Whether this is the gradient of the input.
     pub gradient: bool,
     /// What is convolved: the input, or the output's gradient.
@@ -40,16 +38,38 @@ pub(super) struct Pass<'a> {
 }
 
 /// Elements of scratch memory: planes of one group, packed weights, and rows of results.
-pub(super) fn scratch(convolution: &Conv2d, planes: &Planes, gradient: bool) -> usize {
+pub(super) fn scratch(convolution: &Conv2d, gradient: bool) -> usize {
+    let planes = planes_of(convolution, gradient, 0);
     let (depth, rows) = channels(convolution, gradient);
     let all_rows = rows * convolution.groups as usize;
-    source_len(planes, depth) + all_rows * depth * planes.taps() + ROWS * result_row(planes)
+    let sums = phases(convolution, gradient) * kept_rows(convolution, gradient) * result_row(&planes);
+    source_len(&planes, depth) + all_rows * depth * convolution.taps() + sums
 }
 
 /// Channels of the source and of the result in a group.
 fn channels(convolution: &Conv2d, gradient: bool) -> (usize, usize) {
     let (inputs, outputs) = (convolution.group_inputs(), convolution.group_outputs());
     if gradient { (outputs, inputs) } else { (inputs, outputs) }
+}
+
+/// Parts of the result that are computed apart: the inputs that one stride tells apart take different taps of the kernel.
+fn phases(convolution: &Conv2d, gradient: bool) -> usize {
+    if gradient { (convolution.stride * convolution.stride) as usize } else { 1 }
+}
+
+/// How the source lies in scratch memory, as one phase of the result reads it.
+fn planes_of(convolution: &Conv2d, gradient: bool, phase: usize) -> Planes {
+    if gradient {
+        let stride = convolution.stride as usize;
+        Planes::of_output(convolution, [phase / stride, phase % stride])
+    } else {
+        Planes::of_input(convolution)
+    }
+}
+
+/// Rows of sums of a phase that are kept: those of a block, or all of a group where the phases come one after another.
+fn kept_rows(convolution: &Conv2d, gradient: bool) -> usize {
+    if phases(convolution, gradient) == 1 { ROWS } else { channels(convolution, gradient).1 }
 }
 
 fn source_len(planes: &Planes, depth: usize) -> usize {
@@ -60,12 +80,24 @@ fn result_row(planes: &Planes) -> usize {
     planes.positions() + SLACK
 }
 
+/// Some images of one architecture, and some channels of their results.
+#[derive(Debug, Clone, Copy)]
+struct Task {
+    architecture: usize,
+    /// The first image, counted through all architectures.
+    image: usize,
+    /// The first channel of the result.
+    row: usize,
+    /// Channels of the result.
+    rows: usize,
+}
+
 impl Pass<'_> {
     /// Computes the result, all architectures.
     pub(super) fn run(&self, cpu: &Cpu, result: &mut [f32]) {
         let convolution = self.convolution;
         let (_, rows) = channels(convolution, self.gradient);
-        let plane = self.planes.rows * self.planes.columns;
+        let plane = self.result_plane();
         let all_rows = rows * convolution.groups as usize;
         let image = all_rows * plane;
         let batch = convolution.batch as usize;
@@ -83,19 +115,14 @@ impl Pass<'_> {
                 return;
             }
             let live = Live::of(convolution, &self.bounds, architecture);
-            let planes = match live.convolution.kernel == convolution.kernel {
-                true => *self.planes,
-                false if self.gradient => Planes::of_output(&live.convolution),
-                false => Planes::of_input(&live.convolution),
-            };
-            let pass = Pass { planes: &planes, ..*self };
             result.par_chunks_mut(images * image).enumerate().for_each(|(block, result)| {
-                let first = architecture * batch + block * images;
+                let whole = Task { architecture, image: architecture * batch + block * images, row: 0, rows: all_rows };
                 if task_rows >= all_rows {
-                    pass.task(cpu, &live, first, 0, all_rows, result);
+                    self.task(cpu, &live, whole, result);
                 } else {
                     result.par_chunks_mut(task_rows * plane).enumerate().for_each(|(part, result)| {
-                        pass.task(cpu, &live, first, part * task_rows, result.len() / plane, result);
+                        let part = Task { row: part * task_rows, rows: result.len() / plane, ..whole };
+                        self.task(cpu, &live, part, result);
                     });
                 }
             });
@@ -110,59 +137,79 @@ impl Pass<'_> {
         }
     }
 
-    /// Channels `first_row..first_row + all_rows` of the images from `first_image` on.
-    fn task(&self, cpu: &Cpu, live: &Live, first_image: usize, first_row: usize, all_rows: usize, result: &mut [f32]) {
+    fn task(&self, cpu: &Cpu, live: &Live, task: Task, result: &mut [f32]) {
         let (stride, group_rows) = channels(self.convolution, self.gradient);
         let (depth, live_rows) = if self.gradient { (live.outputs, live.inputs) } else { (live.inputs, live.outputs) };
-        let plane = self.planes.rows * self.planes.columns;
-        let architecture = first_image / self.convolution.batch as usize;
-        let groups = self.convolution.groups as usize;
+        let (plane, groups) = (self.result_plane(), self.convolution.groups as usize);
         // Of one group the task has some channels; of several it has all.
-        let rows = if groups == 1 { all_rows.min(live_rows.saturating_sub(first_row)) } else { group_rows };
+        let rows = if groups == 1 { task.rows.min(live_rows.saturating_sub(task.row)) } else { group_rows };
         let computed = live.groups * rows;
-        let packed_len = computed * depth * self.planes.taps();
-        let source_len = source_len(self.planes, depth);
-        let row_len = result_row(self.planes);
-        cpu.with_scratch(source_len + packed_len + ROWS * row_len, |scratch| {
+        let first_planes = planes_of(&live.convolution, self.gradient, 0);
+        let phases = phases(self.convolution, self.gradient);
+        let packed_len = computed * depth * live.convolution.taps();
+        let (source_len, row_len) = (source_len(&first_planes, depth), result_row(&first_planes));
+        let kept = kept_rows(self.convolution, self.gradient);
+        let as_it_is = self.as_it_is(&first_planes);
+        let in_place = phases == 1 && (as_it_is || first_planes.whole());
+        cpu.with_scratch(source_len + packed_len + phases * kept * row_len, |scratch| {
             let (source, rest) = scratch.split_at_mut(source_len);
             let (packed, sums) = rest.split_at_mut(packed_len);
             source.fill(0.0);
-            self.pack(live, architecture, first_row, computed, depth, packed);
-            for (index, result) in result.chunks_mut(all_rows * plane).enumerate() {
-                let image = first_image + index;
-                let first = (image * self.all_rows() + first_row) * plane;
+            let mut unpacked = &mut *packed;
+            for phase in 0..phases {
+                let planes = planes_of(&live.convolution, self.gradient, phase);
+                let own;
+                (own, unpacked) = unpacked.split_at_mut(computed * depth * planes.taps());
+                self.pack(live, &planes, [task.architecture, task.row, computed, depth], own);
+            }
+            for (index, result) in result.chunks_mut(task.rows * plane).enumerate() {
+                let image = task.image + index;
+                let first = (image * self.all_rows() + task.row) * plane;
                 for group in 0..live.groups {
                     let source_plane = (image * groups + group) * stride;
-                    let as_it_is = self.as_it_is();
                     if !as_it_is {
-                        self.place(cpu, live, source_plane, depth, source);
+                        self.place(cpu, live, &first_planes, source_plane, depth, source);
                     }
-                    let mut row = 0;
-                    while row < rows {
-                        let count = if rows - row >= ROWS { ROWS } else { 1 };
-                        let place = group * rows + row;
-                        let weights =
-                            &packed[place * depth * self.planes.taps()..][..count * depth * self.planes.taps()];
-                        let result = &mut result[place * plane..][..count * plane];
-                        let in_place = as_it_is || self.planes.whole();
-                        cpu.with_vectors(Correlate {
-                            planes: self.planes,
-                            source: if as_it_is {
-                                &self.source[source_plane * plane..][..depth * plane]
-                            } else {
-                                source
-                            },
-                            depth,
-                            weights,
-                            rows: count,
-                            result: if in_place { &mut *result } else { &mut sums[..count * row_len] },
-                            exact: in_place,
-                        });
-                        for (m, result) in result.chunks_mut(plane).enumerate() {
-                            let sums = (!in_place).then(|| &sums[m * row_len..]);
-                            self.finish(cpu, sums, first + (place + m) * plane, result);
+                    let source =
+                        if as_it_is { &self.source[source_plane * plane..][..depth * plane] } else { &*source };
+                    let mut packed = &*packed;
+                    for phase in 0..phases {
+                        let planes = planes_of(&live.convolution, self.gradient, phase);
+                        let each = depth * planes.taps();
+                        let own;
+                        (own, packed) = packed.split_at(computed * each);
+                        let mut row = 0;
+                        while row < rows {
+                            let count = if rows - row >= ROWS { ROWS } else { 1 };
+                            let place = group * rows + row;
+                            let result = &mut result[place * plane..][..count * plane];
+                            let slot = if phases == 1 { 0 } else { phase * kept + row };
+                            let sums = &mut sums[slot * row_len..][..count * row_len];
+                            cpu.with_vectors(Correlate {
+                                planes: &planes,
+                                source,
+                                depth,
+                                weights: &own[place * each..][..count * each],
+                                rows: count,
+                                result: if in_place { &mut *result } else { &mut *sums },
+                                exact: in_place,
+                            });
+                            if phases == 1 {
+                                for (m, result) in result.chunks_mut(plane).enumerate() {
+                                    let sums = (!in_place).then(|| &sums[m * row_len..]);
+                                    self.finish(cpu, &first_planes, sums, 0, first + (place + m) * plane, result);
+                                }
+                            }
+                            row += count;
                         }
-                        row += count;
+                    }
+                    if phases > 1 {
+                        for row in 0..rows {
+                            let place = group * rows + row;
+                            let (sums, at) = (&sums[row * row_len..], first + place * plane);
+                            let result = &mut result[place * plane..][..plane];
+                            self.finish(cpu, &first_planes, Some(sums), kept * row_len, at, result);
+                        }
                     }
                 }
                 self.pass_by(first + computed * plane, &mut result[computed * plane..]);
@@ -172,29 +219,37 @@ impl Pass<'_> {
 
     /// Whether the source is convolved where it lies. Behind that nothing may be read, so that what is left of a plane after whole
     /// vectors is computed one by one: for many rows of results the copy costs less.
-    fn as_it_is(&self) -> bool {
+    fn as_it_is(&self, planes: &Planes) -> bool {
         let Conv2d { kernel, stride, padding, relu_input, .. } = *self.convolution;
-        let whole = self.planes.whole() || channels(self.convolution, self.gradient).1 < 4 * ROWS;
+        let whole = planes.whole() || channels(self.convolution, self.gradient).1 < 4 * ROWS;
         kernel == 1 && stride == 1 && padding == 0 && whole && (self.gradient || !relu_input)
+    }
+
+    /// Elements of a channel of the result.
+    fn result_plane(&self) -> usize {
+        if self.gradient { self.convolution.plane() } else { self.convolution.out_plane() }
     }
 
     fn all_rows(&self) -> usize {
         channels(self.convolution, self.gradient).1 * self.convolution.groups as usize
     }
 
-    /// Weights as the registers take them: blocks of rows of a group, each `[depth, taps, rows of the block]`.
+    /// Weights of a phase as the registers take them: blocks of rows of a group, each `[depth, taps, rows of the block]`.
     fn pack(
         &self,
         live: &Live,
-        architecture: usize,
-        first_row: usize,
-        all_rows: usize,
-        depth: usize,
+        planes: &Planes,
+        [architecture, first_row, all_rows, depth]: [usize; 4],
         packed: &mut [f32],
     ) {
         let convolution = self.convolution;
         let (stride, group_rows) = channels(convolution, self.gradient);
-        let (taps, stored) = (self.planes.taps(), convolution.weight_taps());
+        let (taps, stored) = (planes.taps(), convolution.weight_taps());
+        if taps == 0 {
+            return;
+        }
+        let kernel = live.convolution.kernel as usize;
+        let whole = stored == live.convolution.taps();
         let weights = &self.weights[architecture * convolution.weight_stride()..];
         let mut rest = packed;
         let mut row = 0;
@@ -204,28 +259,27 @@ impl Pass<'_> {
             let count = if left >= ROWS { ROWS } else { 1 };
             let block;
             (block, rest) = rest.split_at_mut(count * depth * taps);
-            // Where a row's weights begin, and those of its next channel.
-            let (first, step) = if self.gradient {
-                (group * stride * group_rows + within, group_rows)
+            // Where a row's weights begin, and those of its next channel and of the next row.
+            let (first, step, next_row) = if self.gradient {
+                (group * stride * group_rows + within, group_rows, 1)
             } else {
-                ((group * group_rows + within) * stride, 1)
+                ((group * group_rows + within) * stride, 1, stride)
             };
-            let next_row = if self.gradient { 1 } else { stride };
             for (channel, block) in block.chunks_exact_mut(count * taps).enumerate() {
                 let first = first + channel * step;
-                if stored == taps && count == ROWS {
+                if whole && count == ROWS {
                     let rows: [&[f32]; ROWS] =
-                        std::array::from_fn(|m| &weights[(first + m * next_row) * taps..][..taps]);
-                    for (tap, packed) in block.as_chunks_mut::<ROWS>().0[..taps].iter_mut().enumerate() {
-                        let tap = if self.gradient { taps - 1 - tap } else { tap };
+                        std::array::from_fn(|m| &weights[(first + m * next_row) * stored..][..stored]);
+                    let packed = block.as_chunks_mut::<ROWS>().0.iter_mut();
+                    for (packed, tap) in packed.zip(planes.tap_places(kernel)) {
                         *packed = rows.map(|row| row[tap]);
                     }
                     continue;
                 }
                 for m in 0..count {
                     let weights = &weights[(first + m * next_row) * stored..][..stored];
-                    for (tap, packed) in block[m..].iter_mut().step_by(count).enumerate() {
-                        let tap = if self.gradient { taps - 1 - tap } else { tap };
+                    let packed = block[m..].iter_mut().step_by(count);
+                    for (packed, tap) in packed.zip(planes.tap_places(kernel)) {
                         *packed = weights[live.stored_tap(convolution, tap)];
                     }
                 }
@@ -235,29 +289,43 @@ impl Pass<'_> {
     }
 
     /// Brings `depth` planes of the source from plane `first` on into scratch memory.
-    fn place(&self, cpu: &Cpu, live: &Live, first: usize, depth: usize, into: &mut [f32]) {
+    fn place(&self, cpu: &Cpu, live: &Live, planes: &Planes, first: usize, depth: usize, into: &mut [f32]) {
         let len = if self.gradient { self.convolution.out_plane() } else { self.convolution.plane() };
         let source = &self.source[first * len..][..depth * len];
         cpu.vectorised(
             #[inline(always)]
             || {
-                for (source, into) in source.chunks_exact(len).zip(into.chunks_exact_mut(self.planes.plane)) {
+                for (source, into) in source.chunks_exact(len).zip(into.chunks_exact_mut(planes.plane)) {
                     if self.gradient {
-                        self.planes.place_output(&live.convolution, source, into);
+                        planes.place_output(&live.convolution, source, into);
                     } else {
-                        self.planes.place_input(&live.convolution, source, into);
+                        planes.place_input(&live.convolution, source, into);
                     }
                 }
             },
         );
     }
 
-    /// Finishes one channel of the result, taken from its sums where these lie apart; `at` is its place in the whole result.
-    fn finish(&self, cpu: &Cpu, sums: Option<&[f32]>, at: usize, result: &mut [f32]) {
-        let (pitch, columns) = (self.planes.pitch, self.planes.columns);
+    /// Finishes one channel of the result, taken from its sums where these lie apart, those of the next phase `next` elements on;
+    /// `at` is its place in the whole result.
+    fn finish(
+        &self,
+        cpu: &Cpu,
+        planes: &Planes,
+        sums: Option<&[f32]>,
+        next: usize,
+        at: usize,
+        result: &mut [f32],
+    ) {
         if sums.is_none() && self.mask.is_none() && self.known.is_none() {
             return;
         }
+        let pitch = planes.pitch;
+        let (columns, stride) = if next == 0 {
+            (planes.columns, 1)
+        } else {
+            (self.convolution.width as usize, self.convolution.stride as usize)
+        };
         let mask = self.mask.map(|mask| &mask[at..][..result.len()]);
         let known = self.known.map(|known| &known[at..][..result.len()]);
         cpu.vectorised(
@@ -265,7 +333,12 @@ impl Pass<'_> {
             || {
                 if let Some(sums) = sums {
                     for (row, result) in result.chunks_exact_mut(columns).enumerate() {
-                        result.copy_from_slice(&sums[row * pitch..][..columns]);
+                        let first = row % stride * stride * next + row / stride * pitch;
+                        if stride == 1 {
+                            result.copy_from_slice(&sums[first..][..columns]);
+                        } else {
+                            join_phases(stride, &sums[first..], next, result);
+                        }
                     }
                 }
                 if let Some(mask) = mask {
@@ -280,5 +353,27 @@ impl Pass<'_> {
                 }
             },
         );
+    }
+}
+
+/// Writes a row of which every `stride`th element is one phase's; the phases are `next` elements apart.
+#[inline(always)]
+fn join_phases(stride: usize, sums: &[f32], next: usize, result: &mut [f32]) {
+    if stride == 2 {
+        let (pairs, last) = result.as_chunks_mut::<2>();
+        let (even, odd) = (&sums[..pairs.len() + last.len()], &sums[next..][..pairs.len()]);
+        for ((pair, even), odd) in pairs.iter_mut().zip(even).zip(odd) {
+            *pair = [*even, *odd];
+        }
+        if let [last] = last {
+            *last = even[pairs.len()];
+        }
+        return;
+    }
+    for phase in 0..stride.min(result.len()) {
+        let sums = &sums[phase * next..];
+        for (result, sum) in result[phase..].iter_mut().step_by(stride).zip(sums) {
+            *result = *sum;
+        }
     }
 }

@@ -25,63 +25,92 @@ pub(super) struct Planes {
     pub plane: usize,
     /// Whether there is a copy for each column of taps, moved by its distance: rows then have no padding.
     pub copied: bool,
-    kernel: usize,
-    /// The distances of tap rows and of tap columns.
-    offsets: [[usize; LARGEST_KERNEL as usize]; 2],
+    /// Where the first row and column of the source lie.
+    pub first: i64,
+    /// The taps by rows and by columns.
+    taps: [Taps; 2],
+}
+
+/// The rows of a kernel's taps that the outputs of a plane take, or the columns.
+#[derive(Debug, Clone, Copy)]
+struct Taps {
+    len: usize,
+    index: [u8; LARGEST_KERNEL as usize],
+    distance: [usize; LARGEST_KERNEL as usize],
+}
+
+impl Taps {
+    /// `index` of each and its distance.
+    fn of(taps: impl Iterator<Item = (u32, usize)>) -> Self {
+        let mut all = Self { len: 0, index: [0; LARGEST_KERNEL as usize], distance: [0; LARGEST_KERNEL as usize] };
+        for (index, distance) in taps {
+            all.index[all.len] = index as u8;
+            all.distance[all.len] = distance;
+            all.len += 1;
+        }
+        all
+    }
 }
 
 impl Planes {
     /// The padded input of a convolution, `stride * stride` phases.
     pub(super) fn of_input(convolution: &Conv2d) -> Self {
-        let Conv2d { height, width, padding, stride, dilation, .. } = *convolution;
-        let [s, d] = [stride, dilation].map(|extent| extent as usize);
-        let columns = convolution.output_width() as usize;
+        let Conv2d { height, width, kernel, padding, stride, dilation, .. } = *convolution;
+        let [rows, columns] = [convolution.output_height(), convolution.output_width()].map(|extent| extent as usize);
         if Self::pays(convolution, columns, convolution.group_outputs()) {
-            return Self::copies(convolution, convolution.output_height() as usize, columns);
+            return Self::copies(convolution, [rows, columns], padding.into(), |tap| tap);
         }
+        let [s, d] = [stride, dilation].map(|extent| extent as usize);
         let phase_rows = (height + 2 * padding).div_ceil(stride) as usize;
         let pitch = (width + 2 * padding).div_ceil(stride) as usize;
         let phase = phase_rows * pitch;
-        let mut planes = Self {
-            rows: convolution.output_height() as usize,
+        let taps = |phases: usize, steps: usize| {
+            Taps::of((0..kernel).map(|tap| {
+                let reach = tap as usize * d;
+                (tap, reach % s * phases + reach / s * steps)
+            }))
+        };
+        Self {
+            rows,
             columns,
             pitch,
             plane: s * s * phase,
             copied: false,
-            kernel: convolution.kernel as usize,
-            offsets: [[0; LARGEST_KERNEL as usize]; 2],
-        };
-        for tap in 0..planes.kernel {
-            let (steps, rest) = (tap * d / s, tap * d % s);
-            planes.offsets[0][tap] = rest * s * phase + steps * pitch;
-            planes.offsets[1][tap] = rest * phase + steps;
+            first: padding.into(),
+            taps: [taps(s * phase, pitch), taps(phase, 1)],
         }
-        planes
     }
 
-    /// The gradient of a convolution's output with `stride - 1` zeros between its elements: what a convolution of stride 1 makes
-    /// the gradient of the input of.
-    pub(super) fn of_output(convolution: &Conv2d) -> Self {
-        let Conv2d { height, width, kernel, dilation, .. } = *convolution;
+    /// The gradient of a convolution's output, as the gradient of the input reads it: of the inputs whose row and column leave the
+    /// rest `phase` by the stride, each takes those taps that reach an output, the last tap first.
+    pub(super) fn of_output(convolution: &Conv2d, phase: [usize; 2]) -> Self {
+        let Conv2d { height, width, kernel, padding, stride, dilation, .. } = *convolution;
+        let [s, d, padding] = [stride, dilation, padding].map(i64::from);
+        let reach = d * i64::from(kernel - 1);
         if Self::pays(convolution, width as usize, convolution.group_inputs()) {
-            return Self::copies(convolution, height as usize, width as usize);
+            let extents = [height, width].map(|extent| extent as usize);
+            return Self::copies(convolution, extents, reach - padding, |tap| kernel - 1 - tap);
         }
-        let reach = (dilation * (kernel - 1)) as usize;
-        let pitch = width as usize + reach;
-        let mut planes = Self {
-            rows: height as usize,
-            columns: width as usize,
-            pitch,
-            plane: (height as usize + reach) * pitch,
-            copied: false,
-            kernel: kernel as usize,
-            offsets: [[0; LARGEST_KERNEL as usize]; 2],
+        // Outputs before the first that the first inputs reach, and up to the last that the last reach.
+        let first = -(padding - reach).div_euclid(s);
+        let margin = ((s - 1 + padding).div_euclid(s) + first) as usize;
+        let pitch = width.div_ceil(stride) as usize + margin;
+        let taps = |phase: usize, steps: usize| {
+            let taps = (0..kernel).rev().filter_map(move |tap| {
+                let from = phase as i64 + padding - i64::from(tap) * d;
+                (from.rem_euclid(s) == 0).then(|| (tap, (from.div_euclid(s) + first) as usize * steps))
+            });
+            Taps::of(taps)
         };
-        for tap in 0..planes.kernel {
-            planes.offsets[0][tap] = tap * dilation as usize * pitch;
-            planes.offsets[1][tap] = tap * dilation as usize;
+        Self {
+            rows: (height as usize).saturating_sub(phase[0]).div_ceil(s as usize),
+            columns: (width as usize).saturating_sub(phase[1]).div_ceil(s as usize),
+            pitch,
+            plane: (height.div_ceil(stride) as usize + margin) * pitch,
+            copied: false,
+            first,
+            taps: [taps(phase[0], pitch), taps(phase[1], 1)],
         }
-        planes
     }
 
     /// Whether copies pay for `rows` channels of a result with rows of `columns`. The extent of the kernel does not decide: one that
@@ -91,65 +120,29 @@ impl Planes {
     }
 
     /// One copy for each column of taps, of a convolution of stride 1.
-    fn copies(convolution: &Conv2d, rows: usize, columns: usize) -> Self {
-        let (kernel, dilation) = (convolution.kernel as usize, convolution.dilation as usize);
-        let copy = (rows + dilation * (kernel - 1)) * columns;
-        let mut planes = Self {
+    fn copies(
+        convolution: &Conv2d,
+        [rows, columns]: [usize; 2],
+        first: i64,
+        index: impl Fn(u32) -> u32 + Copy,
+    ) -> Self {
+        let (kernel, dilation) = (convolution.kernel, convolution.dilation as usize);
+        let copy = (rows + dilation * (kernel as usize - 1)) * columns;
+        let taps = |step: usize| Taps::of((0..kernel).map(|tap| (index(tap), tap as usize * step)));
+        Self {
             rows,
             columns,
             pitch: columns,
-            plane: kernel * copy,
+            plane: kernel as usize * copy,
             copied: true,
-            kernel,
-            offsets: [[0; LARGEST_KERNEL as usize]; 2],
-        };
-        for tap in 0..kernel {
-            planes.offsets[0][tap] = tap * dilation * columns;
-            planes.offsets[1][tap] = tap * copy;
-        }
-        planes
-    }
-
-    /// Copies a plane of rows of `width`, `shift` elements of padding above and on the left (fewer than none: cut off), into each
-    /// copy. `into` holds zeros wherever nothing lies; it keeps them.
-    #[inline(always)]
-    fn place_copies(&self, convolution: &Conv2d, shift: i64, source: &[f32], width: usize, floor: f32, into: &mut [f32]) {
-        let copy = self.plane / self.kernel;
-        let above = shift.min(0).unsigned_abs() as usize;
-        for (tap, into) in into.chunks_exact_mut(copy).enumerate() {
-            // Column c of the copy is column c - left of the source.
-            let left = shift - (tap * convolution.dilation as usize) as i64;
-            let (skipped, first) = ((-left).max(0) as usize, left.max(0) as usize);
-            let len = width.saturating_sub(skipped).min(self.columns.saturating_sub(first));
-            if len == 0 {
-                continue;
-            }
-            if width == self.columns && shift >= 0 {
-                // All rows in one, and then what came from the row before or after becomes zero again.
-                let into = &mut into[shift as usize * width..][..source.len()];
-                let (moved, kept) = (first.max(skipped), source.len() - first.max(skipped));
-                let (from, to) = if first > 0 { (0, moved) } else { (moved, 0) };
-                for (into, x) in into[to..][..kept].iter_mut().zip(&source[from..][..kept]) {
-                    *into = at_least(floor, *x);
-                }
-                for into in into.chunks_exact_mut(width) {
-                    into[..first].fill(0.0);
-                    into[first + len..].fill(0.0);
-                }
-                continue;
-            }
-            let rows = into.chunks_exact_mut(self.columns).skip(shift.max(0) as usize);
-            for (into, source) in rows.zip(source.chunks_exact(width).skip(above)) {
-                for (into, x) in into[first..][..len].iter_mut().zip(&source[skipped..][..len]) {
-                    *into = at_least(floor, *x);
-                }
-            }
+            first,
+            taps: [taps(dilation * columns), taps(copy)],
         }
     }
 
-    /// The output's own gradient at this pitch: zeros between its rows.
+    /// Outputs at this pitch, what lies between their rows included.
     pub(super) fn positions(&self) -> usize {
-        (self.rows - 1) * self.pitch + self.columns
+        if self.columns == 0 { 0 } else { self.rows.saturating_sub(1) * self.pitch + self.columns.min(self.rows * self.columns) }
     }
 
     /// Whether outputs of this pitch are a channel of the result as it is stored, in whole vectors.
@@ -157,9 +150,16 @@ impl Planes {
         self.pitch == self.columns && self.positions() % ALIGNMENT == 0
     }
 
-    /// Taps of the kernel.
+    /// Taps that an output takes.
     pub(super) fn taps(&self) -> usize {
-        self.kernel * self.kernel
+        self.taps[0].len * self.taps[1].len
+    }
+
+    /// The place in a kernel of rows of `kernel` of each tap that an output takes, in their order.
+    #[inline(always)]
+    pub(super) fn tap_places(&self, kernel: usize) -> impl Iterator<Item = usize> {
+        let [rows, columns] = self.taps.each_ref().map(|taps| &taps.index[..taps.len]);
+        rows.iter().flat_map(move |row| columns.iter().map(move |column| *row as usize * kernel + *column as usize))
     }
 
     /// The distance of the farthest tap.
@@ -170,74 +170,6 @@ impl Planes {
     /// The distances of tap rows, and those of tap columns: a tap's is the sum of both.
     #[inline(always)]
     pub(super) fn distances(&self) -> [&[usize]; 2] {
-        let [rows, columns] = &self.offsets;
-        [&rows[..self.kernel], &columns[..self.kernel]]
+        self.taps.each_ref().map(|taps| &taps.distance[..taps.len])
     }
-
-    /// Copies one plane of an input to its place, padded and split into phases. `into` holds zeros wherever no input lies; it
-    /// keeps them.
-    #[inline(always)]
-    pub(super) fn place_input(&self, convolution: &Conv2d, x: &[f32], into: &mut [f32]) {
-        let [width, padding, stride] =
-            [convolution.width, convolution.padding, convolution.stride].map(|extent| extent as usize);
-        let floor = if convolution.relu_input { 0.0 } else { f32::NEG_INFINITY };
-        if self.copied {
-            return self.place_copies(convolution, padding as i64, x, width, floor, into);
-        }
-        if stride == 1 {
-            let rows = into[padding * self.pitch..].chunks_mut(self.pitch);
-            for (x, into) in x.chunks_exact(width).zip(rows) {
-                for (into, x) in into[padding..].iter_mut().zip(x) {
-                    *into = at_least(floor, *x);
-                }
-            }
-            return;
-        }
-        let phase = self.plane / (stride * stride);
-        for (row, x) in x.chunks_exact(width).enumerate() {
-            let y = row + padding;
-            let base = y % stride * stride * phase + y / stride * self.pitch;
-            for (column, x) in x.iter().enumerate() {
-                let at = column + padding;
-                into[base + at % stride * phase + at / stride] = at_least(floor, *x);
-            }
-        }
-    }
-
-    /// Copies one plane of an output's gradient to its place. `into` holds zeros wherever none lies; it keeps them.
-    #[inline(always)]
-    pub(super) fn place_output(&self, convolution: &Conv2d, dy: &[f32], into: &mut [f32]) {
-        let stride = convolution.stride as usize;
-        // Beyond the kernel's reach the padding holds outputs that no input belongs to.
-        let shift = i64::from(convolution.dilation * (convolution.kernel - 1)) - i64::from(convolution.padding);
-        if self.copied {
-            let width = convolution.output_width() as usize;
-            return self.place_copies(convolution, shift, dy, width, f32::NEG_INFINITY, into);
-        }
-        let rows = self.plane / self.pitch;
-        let place = |index: usize, extent: usize| {
-            usize::try_from((index * stride) as i64 + shift).ok().filter(|place| *place < extent)
-        };
-        for (row, dy) in dy.chunks_exact(convolution.output_width() as usize).enumerate() {
-            let Some(row) = place(row, rows) else { continue };
-            let into = &mut into[row * self.pitch..][..self.pitch];
-            if stride == 1 && shift >= 0 {
-                let into = &mut into[shift as usize..];
-                let len = dy.len().min(into.len());
-                into[..len].copy_from_slice(&dy[..len]);
-                continue;
-            }
-            for (column, dy) in dy.iter().enumerate() {
-                if let Some(column) = place(column, self.pitch) {
-                    into[column] = *dy;
-                }
-            }
-        }
-    }
-}
-
-/// `x`, or `floor` where that is more; what is not a number stays so.
-#[inline(always)]
-fn at_least(floor: f32, x: f32) -> f32 {
-    if x < floor { floor } else { x }
 }
