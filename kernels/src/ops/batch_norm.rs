@@ -1,5 +1,7 @@
 //! What the kernels of batch normalisation share: the layout of planes, the affine parameters, sums over a channel.
 
+use std::ops::Range;
+
 use super::reduce::fold;
 use crate::Result;
 use crate::launch::Slot;
@@ -12,6 +14,8 @@ const LANES: usize = 64;
 const FEW_LANES: usize = 16;
 /// Elements after which a sum leaves its lanes: so few that they lose nothing in f32, so many that folding costs nothing.
 const SPAN: usize = 4096;
+/// Rows that are summed side by side.
+pub(super) const NEIGHBOURS: usize = 8;
 /// The most elements of a channel: two passes of a workgroup of 256 over them, and its trees, stay below 65,535 rounds.
 const CHANNEL: u64 = 256 * 32_000;
 
@@ -68,9 +72,16 @@ impl Planes {
         self.batch * self.spatial
     }
 
-    /// Rows that are worth a task of their own together.
-    pub(super) fn few_rows(self) -> usize {
-        (2 * SPAN / self.elements()).max(1)
+    /// Rows of one architecture that a task takes together, at most [`NEIGHBOURS`], image by image: a row alone jumps from plane to
+    /// plane, and each jump waits for memory.
+    pub(super) fn neighbours(self) -> usize {
+        let most = (self.rows() / (2 * rayon::current_num_threads())).clamp(1, NEIGHBOURS);
+        (1..=most).rev().find(|rows| self.channels.is_multiple_of(*rows)).unwrap_or(1)
+    }
+
+    /// Groups of [`Self::neighbours`] that are worth a task of their own together.
+    pub(super) fn few_groups(self) -> usize {
+        (2 * SPAN / (self.elements() * self.neighbours())).max(1)
     }
 
     /// Images that are worth a task of their own together.
@@ -80,7 +91,7 @@ impl Planes {
 
     /// Where the plane of a row lies that belongs to image `n`.
     #[inline(always)]
-    pub(super) fn plane(self, row: usize, n: usize) -> std::ops::Range<usize> {
+    pub(super) fn plane(self, row: usize, n: usize) -> Range<usize> {
         let (a, c) = (row / self.channels, row % self.channels);
         let start = ((a * self.batch + n) * self.channels + c) * self.spatial;
         start..start + self.spatial
@@ -223,32 +234,53 @@ impl Total {
     }
 }
 
-/// Mean and biased variance of the planes of a row: blocks of planes that lie in the first cache are centred at their own mean,
-/// then combined in f64 (Chan, Golub and LeVeque, 1979), so that no mean is too large.
-#[inline(always)]
-pub(super) fn moments(planes: Planes, row: usize, x: &[f32]) -> [f32; 2] {
-    let block = (SPAN / planes.spatial).max(1);
-    let (mut count, mut mean, mut squares) = (0.0f64, 0.0f64, 0.0f64);
-    for first in (0..planes.batch).step_by(block) {
-        let members = first..planes.batch.min(first + block);
-        let own = (members.len() * planes.spatial) as f64;
+/// Mean and biased variance of a row: blocks of planes that lie in the first cache are centred at their own mean, then combined in
+/// f64 (Chan, Golub and LeVeque, 1979), so that no mean is too large.
+#[derive(Debug, Clone, Copy, Default)]
+struct Moments {
+    count: f64,
+    mean: f64,
+    squares: f64,
+}
+
+impl Moments {
+    /// Adds the planes of some images.
+    #[inline(always)]
+    fn add(&mut self, planes: Planes, row: usize, images: Range<usize>, x: &[f32]) {
+        let own = (images.len() * planes.spatial) as f64;
         let mut sum = Total::new();
-        for n in members.clone() {
+        for n in images.clone() {
             let x = &x[planes.plane(row, n)];
             sum.add(x, x, |x, _| x);
         }
         let centre = (sum.finish() / own) as f32;
         let (mut deviations, mut squared) = (Total::new(), Total::new());
-        for n in members {
+        for n in images {
             let x = &x[planes.plane(row, n)];
             deviations.add(x, x, |x, _| x - centre);
             squared.add(x, x, |x, _| (x - centre) * (x - centre));
         }
         let deviation = deviations.finish() / own;
-        let distance = f64::from(centre) + deviation - mean;
-        squares += squared.finish() - own * deviation * deviation + distance * distance * count * own / (count + own);
-        mean += distance * own / (count + own);
-        count += own;
+        let (distance, all) = (f64::from(centre) + deviation - self.mean, self.count + own);
+        self.squares += squared.finish() - own * deviation * deviation + distance * distance * self.count * own / all;
+        self.mean += distance * own / all;
+        self.count = all;
     }
-    [mean as f32, (squares / count).max(0.0) as f32]
+}
+
+/// Writes mean and variance of the rows from `first` on, at most [`NEIGHBOURS`].
+#[inline(always)]
+pub(super) fn moments(planes: Planes, first: usize, x: &[f32], statistics: &mut [f32]) {
+    let block = (SPAN / planes.spatial).max(1);
+    let rows = statistics.len() / 2;
+    let mut all = [Moments::default(); NEIGHBOURS];
+    for image in (0..planes.batch).step_by(block) {
+        for (i, moments) in all[..rows].iter_mut().enumerate() {
+            moments.add(planes, first + i, image..planes.batch.min(image + block), x);
+        }
+    }
+    for (statistics, moments) in statistics.chunks_exact_mut(2).zip(&all) {
+        statistics[0] = moments.mean as f32;
+        statistics[1] = (moments.squares / moments.count).max(0.0) as f32;
+    }
 }

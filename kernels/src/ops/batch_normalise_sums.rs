@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::batch_norm::{Affine, Normalisation, Planes, Total};
+use super::batch_norm::{Affine, NEIGHBOURS, Normalisation, Planes, Total};
 use crate::Result;
 use crate::cpu::{Cpu, Views};
 use crate::launch::{Cost, Kernel, Shader, Slot, Words, bytes_of, linear_grid};
@@ -48,28 +48,33 @@ impl BatchNormaliseSums {
     fn sum(&self, cpu: &Cpu, [g, x, statistics]: [&[f32]; 3], affine: Option<(&[f32], &[f32])>, sums: &mut [f32]) {
         let normalisation = self.normalisation();
         let planes = normalisation.planes;
-        let rows = sums.par_chunks_mut(2).take(planes.rows()).with_min_len(planes.few_rows());
-        rows.enumerate().for_each(|(index, sums)| {
+        let group = planes.neighbours();
+        let groups = sums[..2 * planes.rows()].par_chunks_mut(2 * group).with_min_len(planes.few_groups());
+        groups.enumerate().for_each(|(index, sums)| {
             cpu.vectorised(
                 #[inline(always)]
                 || {
-                    let row = normalisation.of_row(index, statistics, affine);
-                    let (mut of_g, mut along_x) = (Total::new(), Total::new());
+                    let of_row = |i: usize| normalisation.of_row(index * group + i, statistics, affine);
+                    let mut totals = [[Total::new(); 2]; NEIGHBOURS];
                     // Masked apart: a choice inside of a sum keeps it from becoming vector code.
                     let mut masked = [0.0f32; BLOCK];
                     for n in 0..planes.batch {
-                        let plane = planes.plane(index, n);
-                        for (g, x) in g[plane.clone()].chunks(BLOCK).zip(x[plane].chunks(BLOCK)) {
-                            let masked = &mut masked[..g.len()];
-                            for ((masked, g), x) in masked.iter_mut().zip(g).zip(x) {
-                                *masked = row.masked(self.relu, *g, *x);
+                        for (i, [of_g, along_x]) in totals[..sums.len() / 2].iter_mut().enumerate() {
+                            let (row, plane) = (of_row(i), planes.plane(index * group + i, n));
+                            for (g, x) in g[plane.clone()].chunks(BLOCK).zip(x[plane].chunks(BLOCK)) {
+                                let masked = &mut masked[..g.len()];
+                                for ((masked, g), x) in masked.iter_mut().zip(g).zip(x) {
+                                    *masked = row.masked(self.relu, *g, *x);
+                                }
+                                of_g.add(masked, x, |g, _| g);
+                                along_x.add(masked, x, |g, x| g * (x - row.mean));
                             }
-                            of_g.add(masked, x, |g, _| g);
-                            along_x.add(masked, x, |g, x| g * (x - row.mean));
                         }
                     }
-                    sums[0] = of_g.finish() as f32;
-                    sums[1] = (along_x.finish() * f64::from(row.inverse)) as f32;
+                    for (i, (sums, [of_g, along_x])) in sums.chunks_exact_mut(2).zip(totals).enumerate() {
+                        sums[0] = of_g.finish() as f32;
+                        sums[1] = (along_x.finish() * f64::from(of_row(i).inverse)) as f32;
+                    }
                 },
             );
         });

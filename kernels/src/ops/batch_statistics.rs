@@ -65,11 +65,12 @@ impl Kernel for BatchStatistics {
     fn run(&self, cpu: &Cpu, views: Views<'_>) {
         let [x, statistics] = views.split();
         let (x, planes) = (x.read(), self.planes());
-        let rows = statistics.write().par_chunks_mut(2).take(planes.rows()).with_min_len(planes.few_rows());
-        rows.enumerate().for_each(|(row, statistics)| {
+        let group = planes.neighbours();
+        let groups = statistics.write()[..2 * planes.rows()].par_chunks_mut(2 * group).with_min_len(planes.few_groups());
+        groups.enumerate().for_each(|(index, statistics)| {
             cpu.vectorised(
                 #[inline(always)]
-                || statistics.copy_from_slice(&moments(planes, row, x)),
+                || moments(planes, index * group, x, statistics),
             );
         });
     }

@@ -60,15 +60,16 @@ impl Kernel for MixedStatistics {
     fn run(&self, cpu: &Cpu, views: Views<'_>) {
         let [z1, z3, weights, statistics] = views.split();
         let (z1, z3, weights, planes) = (z1.read(), z3.read(), weights.read(), self.0.planes());
-        let all = statistics.write().par_chunks_mut(2).take(2 * planes.rows()).with_min_len(planes.few_rows());
-        all.enumerate().for_each(|(index, statistics)| {
-            let (operation, row) = (index / planes.rows(), index % planes.rows());
+        let group = planes.neighbours();
+        let groups = statistics.write()[..4 * planes.rows()].par_chunks_mut(2 * group).with_min_len(planes.few_groups());
+        groups.enumerate().for_each(|(index, statistics)| {
+            let (operation, row) = (index * group / planes.rows(), index * group % planes.rows());
             if !self.0.evaluates(weights[row / planes.channels * CHOICES + 2 + operation]) {
                 return;
             }
             cpu.vectorised(
                 #[inline(always)]
-                || statistics.copy_from_slice(&moments(planes, row, if operation == 0 { z1 } else { z3 })),
+                || moments(planes, row, if operation == 0 { z1 } else { z3 }, statistics),
             );
         });
     }

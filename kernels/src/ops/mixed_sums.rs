@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::batch_norm::{RowNormalisation, Total};
+use super::batch_norm::{NEIGHBOURS, RowNormalisation, Total};
 use super::mixed_edge::{CHOICES, MixedEdge};
 use super::mixed_pool::MixedPool;
 use crate::Result;
@@ -27,38 +27,47 @@ impl MixedSums {
         self.0.validate()
     }
 
-    /// The sums of one row.
+    /// The sums of some rows of one architecture, from row `first` on.
     #[inline(always)]
-    fn of_row(&self, row: usize, [g, x, z1, z3, statistics, weights]: [&[f32]; 6]) -> [f32; CHOICES] {
+    fn of_rows(&self, first: usize, [g, x, z1, z3, statistics, weights]: [&[f32]; 6], sums: &mut [f32]) {
         let planes = self.0.planes();
-        let weights = MixedEdge::weights_of(weights, row / planes.channels);
+        let weights = MixedEdge::weights_of(weights, first / planes.channels);
         let [skip, one, three, pool] = std::array::from_fn(|choice| self.0.evaluates(weights[choice + 1]));
-        let normalisation =
-            |operation| RowNormalisation::new(&statistics[2 * (operation * planes.rows() + row)..], self.0.epsilon);
-        let (first, third) = (normalisation(0), normalisation(1));
+        let normalisation = |operation: usize, row: usize| {
+            RowNormalisation::new(&statistics[2 * (operation * planes.rows() + row)..], self.0.epsilon)
+        };
         let mut pooling = MixedPool::new(&self.0, false);
-        let mut totals = [Total::new(); CHOICES];
+        let mut all = [[Total::new(); CHOICES]; NEIGHBOURS];
         for n in 0..planes.batch {
-            let plane = planes.plane(row, n);
-            let (g, x) = (&g[plane.clone()], &x[plane.clone()]);
-            totals[0].add(g, g, |g, _| g);
-            if skip {
-                totals[1].add(g, x, |g, x| g * x);
-            }
-            if one {
-                totals[2].add(g, &z1[plane.clone()], |g, z| g * (z - first.mean));
-            }
-            if three {
-                totals[3].add(g, &z3[plane], |g, z| g * (z - third.mean));
-            }
-            if pool {
-                pooling.run(x, |start, pooled| {
-                    totals[4].add(&g[start..start + pooled.len()], pooled, |g, pooled| g * pooled);
-                });
+            for (totals, row) in all[..sums.len() / CHOICES].iter_mut().zip(first..) {
+                let plane = planes.plane(row, n);
+                let (g, x) = (&g[plane.clone()], &x[plane.clone()]);
+                totals[0].add(g, g, |g, _| g);
+                if skip {
+                    totals[1].add(g, x, |g, x| g * x);
+                }
+                if one {
+                    let mean = normalisation(0, row).mean;
+                    totals[2].add(g, &z1[plane.clone()], |g, z| g * (z - mean));
+                }
+                if three {
+                    let mean = normalisation(1, row).mean;
+                    totals[3].add(g, &z3[plane], |g, z| g * (z - mean));
+                }
+                if pool {
+                    pooling.run(x, |start, pooled| {
+                        totals[4].add(&g[start..start + pooled.len()], pooled, |g, pooled| g * pooled);
+                    });
+                }
             }
         }
-        let factors = [1.0, 1.0, if one { first.inverse } else { 0.0 }, if three { third.inverse } else { 0.0 }, 1.0];
-        std::array::from_fn(|choice| (totals[choice].finish() * f64::from(factors[choice])) as f32)
+        for (row, (sums, totals)) in (first..).zip(sums.chunks_exact_mut(CHOICES).zip(all)) {
+            let inverse = |evaluated: bool, operation| if evaluated { normalisation(operation, row).inverse } else { 0.0 };
+            let factors = [1.0, 1.0, inverse(one, 0), inverse(three, 1), 1.0];
+            for ((sum, total), factor) in sums.iter_mut().zip(totals).zip(factors) {
+                *sum = (total.finish() * f64::from(factor)) as f32;
+            }
+        }
     }
 }
 
@@ -100,11 +109,12 @@ impl Kernel for MixedSums {
         let [g, x, z1, z3, statistics, weights, sums] = views.split();
         let inputs = [g, x, z1, z3, statistics, weights].map(|view| view.read());
         let planes = self.0.planes();
-        let rows = sums.write().par_chunks_mut(CHOICES).take(planes.rows()).with_min_len(planes.few_rows());
-        rows.enumerate().for_each(|(row, sums)| {
+        let group = planes.neighbours();
+        let groups = sums.write()[..CHOICES * planes.rows()].par_chunks_mut(CHOICES * group);
+        groups.with_min_len(planes.few_groups()).enumerate().for_each(|(index, sums)| {
             cpu.vectorised(
                 #[inline(always)]
-                || sums.copy_from_slice(&self.of_row(row, inputs)),
+                || self.of_rows(index * group, inputs, sums),
             );
         });
     }

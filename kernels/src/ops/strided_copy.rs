@@ -134,10 +134,11 @@ fn copy(axes: &[Axis], source: &[f32], destination: &mut [f32]) {
             let extent = block.min(axis.extent - first);
             if extent == 1 {
                 copy(inner, source, destination);
+            } else if inner.is_empty() {
+                copy_plainly(&[Axis { extent, ..*axis }], source, destination);
             } else {
-                let outer = Axis { extent, ..*axis };
-                for i in 0..outer.extent {
-                    copy_plainly(inner, &source[i * outer.source..], &mut destination[i * outer.destination..]);
+                for i in 0..extent {
+                    copy_plainly(inner, &source[i * axis.source..], &mut destination[i * axis.destination..]);
                 }
             }
         });

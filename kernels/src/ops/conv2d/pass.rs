@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::Conv2d;
-use super::correlate::{Correlate, ROWS};
+use super::correlate::{Correlate, ROWS, block_rows};
 use super::elastic::{Bounds, Live};
 use super::planes::{Planes, SLACK};
 use crate::cpu::Cpu;
@@ -174,19 +174,25 @@ impl Pass<'_> {
                         if as_it_is { &self.source[source_plane * plane..][..depth * plane] } else { &*source };
                     let mut packed = &*packed;
                     for phase in 0..phases {
-                        let planes = planes_of(&live.convolution, self.gradient, phase);
+                        let other;
+                        let planes = if phase == 0 {
+                            &first_planes
+                        } else {
+                            other = planes_of(&live.convolution, self.gradient, phase);
+                            &other
+                        };
                         let each = depth * planes.taps();
                         let own;
                         (own, packed) = packed.split_at(computed * each);
                         let mut row = 0;
                         while row < rows {
-                            let count = if rows - row >= ROWS { ROWS } else { 1 };
+                            let count = block_rows(rows - row);
                             let place = group * rows + row;
                             let result = &mut result[place * plane..][..count * plane];
                             let slot = if phases == 1 { 0 } else { phase * kept + row };
                             let sums = &mut sums[slot * row_len..][..count * row_len];
                             cpu.with_vectors(Correlate {
-                                planes: &planes,
+                                planes,
                                 source,
                                 depth,
                                 weights: &own[place * each..][..count * each],
@@ -221,7 +227,7 @@ impl Pass<'_> {
     /// vectors is computed one by one: for many rows of results the copy costs less.
     fn as_it_is(&self, planes: &Planes) -> bool {
         let Conv2d { kernel, stride, padding, relu_input, .. } = *self.convolution;
-        let whole = planes.whole() || channels(self.convolution, self.gradient).1 < 4 * ROWS;
+        let whole = planes.whole() || channels(self.convolution, self.gradient).1 < 2 * ROWS;
         kernel == 1 && stride == 1 && padding == 0 && whole && (self.gradient || !relu_input)
     }
 
@@ -256,7 +262,7 @@ impl Pass<'_> {
         while row < all_rows {
             let (group, within) = ((first_row + row) / group_rows, (first_row + row) % group_rows);
             let left = (group_rows - within).min(all_rows - row);
-            let count = if left >= ROWS { ROWS } else { 1 };
+            let count = block_rows(left);
             let block;
             (block, rest) = rest.split_at_mut(count * depth * taps);
             // Where a row's weights begin, and those of its next channel and of the next row.
@@ -267,20 +273,18 @@ impl Pass<'_> {
             };
             for (channel, block) in block.chunks_exact_mut(count * taps).enumerate() {
                 let first = first + channel * step;
-                if whole && count == ROWS {
-                    let rows: [&[f32]; ROWS] =
-                        std::array::from_fn(|m| &weights[(first + m * next_row) * stored..][..stored]);
-                    let packed = block.as_chunks_mut::<ROWS>().0.iter_mut();
-                    for (packed, tap) in packed.zip(planes.tap_places(kernel)) {
-                        *packed = rows.map(|row| row[tap]);
-                    }
-                    continue;
-                }
-                for m in 0..count {
-                    let weights = &weights[(first + m * next_row) * stored..][..stored];
-                    let packed = block[m..].iter_mut().step_by(count);
-                    for (packed, tap) in packed.zip(planes.tap_places(kernel)) {
-                        *packed = weights[live.stored_tap(convolution, tap)];
+                let rows = &weights[first * stored..];
+                match count {
+                    ROWS if whole => interleave::<ROWS>(planes.tap_places(kernel), rows, next_row * stored, block),
+                    4 if whole => interleave::<4>(planes.tap_places(kernel), rows, next_row * stored, block),
+                    _ => {
+                        for m in 0..count {
+                            let weights = &rows[m * next_row * stored..][..stored];
+                            let packed = block[m..].iter_mut().step_by(count);
+                            for (packed, tap) in packed.zip(planes.tap_places(kernel)) {
+                                *packed = weights[live.stored_tap(convolution, tap)];
+                            }
+                        }
                     }
                 }
             }
@@ -353,6 +357,15 @@ impl Pass<'_> {
                 }
             },
         );
+    }
+}
+
+/// Writes the taps at `places` of `M` rows of weights, each `next` elements after the one before, side by side.
+#[inline(always)]
+fn interleave<const M: usize>(places: impl Iterator<Item = usize>, weights: &[f32], next: usize, into: &mut [f32]) {
+    let rows: [&[f32]; M] = std::array::from_fn(|m| &weights[m * next..]);
+    for (into, place) in into.as_chunks_mut::<M>().0.iter_mut().zip(places) {
+        *into = rows.map(|row| row[place]);
     }
 }
 

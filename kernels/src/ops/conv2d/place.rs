@@ -21,26 +21,19 @@ impl Planes {
         for (row, x) in x.chunks_exact(width).enumerate() {
             let y = row + padding;
             let into = &mut into[y % stride * stride * phase + y / stride * self.pitch..];
-            for rest in 0..stride {
-                // The first column of the input in this phase.
+            // The first column of each phase, and where it lies.
+            let start = |rest: usize| {
                 let column = (stride + rest - padding % stride) % stride;
-                if column >= width {
-                    continue;
-                }
-                let into = &mut into[rest * phase + (column + padding) / stride..];
-                let x = &x[column..];
-                if stride == 2 {
-                    let (pairs, last) = x.as_chunks::<2>();
-                    for (into, [x, _]) in into.iter_mut().zip(pairs) {
-                        *into = at_least(floor, *x);
-                    }
-                    if let [x] = last {
-                        into[pairs.len()] = at_least(floor, *x);
-                    }
-                } else {
-                    for (into, x) in into.iter_mut().zip(x.iter().step_by(stride)) {
-                        *into = at_least(floor, *x);
-                    }
+                (column, rest * phase + (column + padding) / stride)
+            };
+            if stride == 2 {
+                let ((_, even), (_, odd)) = (start(padding % 2), start((padding + 1) % 2));
+                place_pairs(floor, x, into, [even, odd]);
+                continue;
+            }
+            for (column, place) in (0..stride).map(start).filter(|(column, _)| *column < width) {
+                for (into, x) in into[place..].iter_mut().zip(x[column..].iter().step_by(stride)) {
+                    *into = at_least(floor, *x);
                 }
             }
         }
@@ -109,6 +102,23 @@ impl Planes {
                 }
             }
         }
+    }
+}
+
+/// Copies a row to two places, the elements of even index to the one, those of odd index to the other.
+#[inline(always)]
+fn place_pairs(floor: f32, x: &[f32], into: &mut [f32], [even, odd]: [usize; 2]) {
+    let (pairs, last) = x.as_chunks::<2>();
+    if let [x] = last {
+        into[even + pairs.len()] = at_least(floor, *x);
+    }
+    // The places are planes of different phases, or do not overlap.
+    let (first, second) = into.split_at_mut(even.max(odd));
+    let (first, second) = (&mut first[even.min(odd)..][..pairs.len()], &mut second[..pairs.len()]);
+    let [even, odd] = if even < odd { [first, second] } else { [second, first] };
+    for ((even, odd), x) in even.iter_mut().zip(odd).zip(pairs) {
+        *even = at_least(floor, x[0]);
+        *odd = at_least(floor, x[1]);
     }
 }
 

@@ -13,7 +13,7 @@ use crate::ops::{Gate, Reduce, ReduceKind};
 use crate::plan::{Operand, PlanBuilder};
 
 /// Elements of the input's planes that are summed at once: a quarter of what a core's own cache holds on common machines.
-const SOURCE: usize = 1 << 16;
+const SOURCE: usize = 1 << 17;
 
 /// The gradient with respect to `w`, `[A, Co, Ci / groups, k, k]` (`k` of the stored kernel), 0 where the gate is closed and for
 /// channels and taps that are not used.

@@ -1,14 +1,15 @@
 //! The CPU kernel behind the gradient of the weights: inner products of an output's gradient with a moved input.
 //!
-//! Four channels of the output and some pairs of an input channel and a tap are kept in registers, a vector of partial sums each,
-//! while all pixels of some images pass by: six pairs where the machine has 32 registers, three where it has 16.
+//! Some channels of the output and three pairs of an input channel and a tap are kept in registers, a vector of partial sums each,
+//! while all pixels of some images pass by: eight channels where the machine has 32 registers, four where it has 16.
 
 use pulp::{Simd, WithSimd};
 
 use super::planes::Planes;
 
-/// Channels of the output that one pass computes.
-const ROWS: usize = 4;
+/// Channels of the output that one pass computes, with and without many registers.
+const ROWS: usize = 8;
+const FEW_ROWS: usize = 4;
 
 /// The gradient of the weights `[rows, depth, taps]` of one group, of some images.
 #[derive(Debug)]
@@ -84,7 +85,7 @@ impl WeightSums<'_> {
     fn rows<S: Simd, const M: usize>(&mut self, simd: S, first_row: usize) {
         let count = self.depth * self.planes.taps();
         let mut pairs = Pairs::new(self.planes);
-        if S::REGISTER_COUNT >= 32 || M == 1 {
+        if M < ROWS && (S::REGISTER_COUNT >= 32 || M == 1) {
             while pairs.done + 6 <= count {
                 self.block::<S, M, 6>(simd, first_row, &mut pairs);
             }
@@ -135,9 +136,13 @@ impl WithSimd for WeightSums<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(mut self, simd: S) {
         let mut row = 0;
-        while row + ROWS <= self.rows {
+        while S::REGISTER_COUNT >= 32 && row + ROWS <= self.rows {
             self.rows::<S, ROWS>(simd, row);
             row += ROWS;
+        }
+        while row + FEW_ROWS <= self.rows {
+            self.rows::<S, FEW_ROWS>(simd, row);
+            row += FEW_ROWS;
         }
         while row < self.rows {
             self.rows::<S, 1>(simd, row);
