@@ -169,6 +169,10 @@ pub trait Kernel: Any + fmt::Debug + Send + Sync + 'static {
     fn elementwise(&self) -> Option<Chain> {
         None
     }
+    /// The same without the slot that its sum starts from, in the place of what its result holds; for kernels that can add to it.
+    fn in_place(&self) -> Option<Arc<dyn Kernel>> {
+        None
+    }
     /// Computes the same on the CPU. `views` are the buffers of [`Kernel::slots`], in order.
     fn run(&self, cpu: &Cpu, views: Views<'_>);
 }

@@ -13,8 +13,8 @@
 // Rounds: 14 for each 16 of depth * taps and 16 at the end, at most (TILE 1, 2); depth * (1 + kernel + taps) (TILE 0).
 // Workgroup memory: (BM + 72) * 16 * 4 bytes.
 // Bindings: 0 parameters, 1 source, 2 weights, then x [A,N,..] (RELU of the gradient), gate [A, width] (GATE), input_extents u32 [A]
-// (ELASTIC_INPUT), output_extents u32 [A] (ELASTIC_OUTPUT), known (ACCUMULATE), result.
-// Consts: INPUT_GRADIENT = 0 1; TILE = 0 1 2; RELU = 0 1; GATE = 0 1; ACCUMULATE = 0 1
+// (ELASTIC_INPUT), output_extents u32 [A] (ELASTIC_OUTPUT), known (ACCUMULATE 1), result, to which is added (ACCUMULATE 2).
+// Consts: INPUT_GRADIENT = 0 1; TILE = 0 1 2; RELU = 0 1; GATE = 0 1; ACCUMULATE = 0 1 2
 // Consts: ELASTIC_INPUT = 0 1; ELASTIC_OUTPUT = 0 1
 
 #import "shared/convolution"
@@ -148,6 +148,11 @@ fn main(
     let column0 = (tile % tiles_n) * BN;
     let open = is_open(architecture);
 #if !INPUT_GRADIENT
+    if !open {
+        return;
+    }
+#endif
+#if ACCUMULATE == 2
     if !open {
         return;
     }

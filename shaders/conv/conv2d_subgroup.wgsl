@@ -11,8 +11,8 @@
 // Rounds: kernel * (1 + kernel * (1 + depth / 8)), at most.
 // Needs: subgroups of 8.
 // Bindings: 0 parameters, 1 source, 2 weights, then x [A,N,..] (RELU of the gradient), gate [A, width] (GATE), input_extents u32 [A]
-// (ELASTIC_INPUT), output_extents u32 [A] (ELASTIC_OUTPUT), known (ACCUMULATE), result.
-// Consts: INPUT_GRADIENT = 0 1; ROWS = 8 16; RELU = 0 1; GATE = 0 1; ACCUMULATE = 0 1
+// (ELASTIC_INPUT), output_extents u32 [A] (ELASTIC_OUTPUT), known (ACCUMULATE 1), result, to which is added (ACCUMULATE 2).
+// Consts: INPUT_GRADIENT = 0 1; ROWS = 8 16; RELU = 0 1; GATE = 0 1; ACCUMULATE = 0 1 2
 // Consts: ELASTIC_INPUT = 0 1; ELASTIC_OUTPUT = 0 1
 
 #import "shared/convolution"
@@ -80,6 +80,11 @@ fn main(
     let group = section % parameters.groups;
     let open = is_open(architecture);
 #if !INPUT_GRADIENT
+    if !open {
+        return;
+    }
+#endif
+#if ACCUMULATE == 2
     if !open {
         return;
     }

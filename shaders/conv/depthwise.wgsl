@@ -10,8 +10,8 @@
 // Grid: ceil(A * N * C * height * ceil(width / 8) / 64), folded into x and y.
 // Rounds: kernel * (1 + kernel) + 8.
 // Bindings: 0 parameters, 1 source, 2 weights, then x (RELU of the gradient), gate [A, width] (GATE), output_extents u32 [A]
-// (ELASTIC_OUTPUT), reach u32 [A] (ELASTIC_REACH), known (ACCUMULATE), result.
-// Consts: INPUT_GRADIENT = 0 1; SLIDE = 0 1; RELU = 0 1; GATE = 0 1; ACCUMULATE = 0 1
+// (ELASTIC_OUTPUT), reach u32 [A] (ELASTIC_REACH), known (ACCUMULATE 1), result, to which is added (ACCUMULATE 2).
+// Consts: INPUT_GRADIENT = 0 1; SLIDE = 0 1; RELU = 0 1; GATE = 0 1; ACCUMULATE = 0 1 2
 // Consts: ELASTIC_OUTPUT = 0 1; ELASTIC_REACH = 0 1
 
 #import "shared/grid"
@@ -35,7 +35,7 @@
 @group(0) @binding(_) var<storage, read> reach: array<u32>;
 #endif
 #if INPUT_GRADIENT
-#if ACCUMULATE
+#if ACCUMULATE == 1
 @group(0) @binding(_) var<storage, read> known: array<f32>;
 #endif
 #endif
@@ -73,8 +73,11 @@ fn store(at: u32, column: u32, value: f32) {
 #if RELU
     v = select(0.0, v, x[at + column] > 0.0);
 #endif
-#if ACCUMULATE
+#if ACCUMULATE == 1
     v += known[at + column];
+#endif
+#if ACCUMULATE == 2
+    v += result[at + column];
 #endif
 #endif
     result[at + column] = v;

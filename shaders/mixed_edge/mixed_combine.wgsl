@@ -1,9 +1,9 @@
-// y = previous (or 0) + w1 x + w2 zhat1 + w3 zhat3 + w4 pool(x), zhat = (z - mean) / sqrt(variance + epsilon), f32: [A, N, C, H, W].
+// y = known (or 0) + w1 x + w2 zhat1 + w3 zhat3 + w4 pool(x), zhat = (z - mean) / sqrt(variance + epsilon), f32: [A, N, C, H, W].
 //
 // One invocation an element, each workgroup of one architecture; operations of weight 0 are skipped.
 // Grid: A * ceil(N * C * H * W / 256), folded into x and y.
-// Bindings: 0 parameters, 1 x, 2 z1, 3 z3, 4 statistics [2, A, C, 2], 5 weights [A, 5], with ACCUMULATE then previous; last y.
-// Consts: ACCUMULATE = 0 1
+// Bindings: 0 parameters, 1 x, 2 z1, 3 z3, 4 statistics [2, A, C, 2], 5 weights [A, 5], then known (ACCUMULATE 1), y, to which is added (ACCUMULATE 2).
+// Consts: ACCUMULATE = 0 1 2
 
 #import "shared/grid"
 #import "shared/mixed_edge"
@@ -14,8 +14,8 @@
 @group(0) @binding(3) var<storage, read> z3: array<f32>;
 @group(0) @binding(4) var<storage, read> statistics: array<f32>;
 @group(0) @binding(5) var<storage, read> weights: array<f32>;
-#if ACCUMULATE
-@group(0) @binding(6) var<storage, read> previous: array<f32>;
+#if ACCUMULATE == 1
+@group(0) @binding(6) var<storage, read> known: array<f32>;
 @group(0) @binding(7) var<storage, read_write> y: array<f32>;
 #else
 @group(0) @binding(6) var<storage, read_write> y: array<f32>;
@@ -47,9 +47,13 @@ fn main(
     let at = a * len + offset;
     let c = offset / spatial() % parameters.channels;
     let row = a * parameters.channels + c;
-#if ACCUMULATE
-    var sum = previous[at];
-#else
+#if ACCUMULATE == 1
+    var sum = known[at];
+#endif
+#if ACCUMULATE == 2
+    var sum = y[at];
+#endif
+#if !ACCUMULATE
     var sum = 0.0;
 #endif
     let skip = weights[a * CHOICES + 1u];

@@ -3,8 +3,8 @@
 //
 // One invocation an element, each workgroup of one architecture; operations of weight 0 are skipped.
 // Grid: A * ceil(N * C * H * W / 256), folded into x and y.
-// Bindings: 0 parameters, 1 g, 2 weights [A, 5], with ACCUMULATE then known; last dx.
-// Consts: ACCUMULATE = 0 1
+// Bindings: 0 parameters, 1 g, 2 weights [A, 5], then known (ACCUMULATE 1), dx, to which is added (ACCUMULATE 2).
+// Consts: ACCUMULATE = 0 1 2
 
 #import "shared/grid"
 #import "shared/mixed_edge"
@@ -12,7 +12,7 @@
 
 @group(0) @binding(1) var<storage, read> g: array<f32>;
 @group(0) @binding(2) var<storage, read> weights: array<f32>;
-#if ACCUMULATE
+#if ACCUMULATE == 1
 @group(0) @binding(3) var<storage, read> known: array<f32>;
 @group(0) @binding(4) var<storage, read_write> dx: array<f32>;
 #else
@@ -39,9 +39,13 @@ fn main(
         return;
     }
     let at = a * len + offset;
-#if ACCUMULATE
+#if ACCUMULATE == 1
     var sum = known[at];
-#else
+#endif
+#if ACCUMULATE == 2
+    var sum = dx[at];
+#endif
+#if !ACCUMULATE
     var sum = 0.0;
 #endif
     let skip = weights[a * CHOICES + 1u];

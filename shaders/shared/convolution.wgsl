@@ -1,7 +1,7 @@
 // What the shaders of a convolution's forward pass and of its input's gradient share: parameters, bindings, the gate, the extents,
 // the weights and the last word on a result. The importing kernel declares the constants INPUT_GRADIENT, RELU, GATE, ACCUMULATE,
 // ELASTIC_INPUT and ELASTIC_OUTPUT. Bindings: 0 parameters, 1 source, 2 weights, then x (RELU of the gradient), gate (GATE),
-// input_extents (ELASTIC_INPUT), output_extents (ELASTIC_OUTPUT), known (ACCUMULATE), result.
+// input_extents (ELASTIC_INPUT), output_extents (ELASTIC_OUTPUT), known (ACCUMULATE 1), result, to which is added (ACCUMULATE 2).
 
 #import "shared/convolution_parameters"
 
@@ -23,7 +23,7 @@
 @group(0) @binding(_) var<storage, read> output_extents: array<u32>;
 #endif
 #if INPUT_GRADIENT
-#if ACCUMULATE
+#if ACCUMULATE == 1
 @group(0) @binding(_) var<storage, read> known: array<f32>;
 #endif
 #endif
@@ -74,8 +74,11 @@ fn finish(at: u32, value: f32) {
 #if RELU
     v = select(0.0, v, x[at] > 0.0);
 #endif
-#if ACCUMULATE
+#if ACCUMULATE == 1
     v += known[at];
+#endif
+#if ACCUMULATE == 2
+    v += result[at];
 #endif
 #endif
     result[at] = v;

@@ -15,6 +15,7 @@ mod chains;
 mod copies;
 mod expression;
 mod folds;
+mod in_place;
 mod joined_copies;
 mod normalisations;
 mod products;
@@ -45,7 +46,7 @@ struct Rule {
 }
 
 /// The rules, in their order: those that remove tensors come before those that only join launches.
-const RULES: [Rule; 8] = [
+const RULES: [Rule; 9] = [
     Rule { name: "copy of a whole tensor", apply: copies::apply },
     Rule { name: "gradients of slices side by side", apply: slice_gradients::apply },
     Rule { name: "gradient of ReLU from its result", apply: relu_gradients::apply },
@@ -54,6 +55,8 @@ const RULES: [Rule; 8] = [
     Rule { name: "sum and slice into fold", apply: folds::apply },
     Rule { name: "elementwise chain", apply: chains::apply },
     Rule { name: "copies joined", apply: joined_copies::apply },
+    // Last: the other rules look for tensors that one launch writes.
+    Rule { name: "sum in place", apply: in_place::apply },
 ];
 
 /// Applies all rules. Returns the launches and what was done.

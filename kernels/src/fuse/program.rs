@@ -69,6 +69,11 @@ impl<'a> Program<'a> {
         0..self.launches.len()
     }
 
+    /// The launch at a place, if there still is one.
+    pub fn launch(&self, place: usize) -> Option<&Launch> {
+        self.launches[place].as_ref()
+    }
+
     pub fn operands(&self, place: usize) -> &[Operand] {
         self.launches[place].as_ref().map_or(&[], |launch| &launch.operands)
     }

@@ -66,7 +66,8 @@ impl Kernel for BatchStatistics {
         let [x, statistics] = views.split();
         let (x, planes) = (x.read(), self.planes());
         let group = planes.neighbours();
-        let groups = statistics.write()[..2 * planes.rows()].par_chunks_mut(2 * group).with_min_len(planes.few_groups());
+        let groups =
+            statistics.write()[..2 * planes.rows()].par_chunks_mut(2 * group).with_min_len(planes.few_groups());
         groups.enumerate().for_each(|(index, statistics)| {
             cpu.vectorised(
                 #[inline(always)]

@@ -1,5 +1,7 @@
 //! The weighted sum of the operations of a mixed edge.
 
+use std::sync::Arc;
+
 use rayon::prelude::*;
 
 use super::batch_norm::RowNormalisation;
@@ -8,14 +10,15 @@ use super::mixed_pool::MixedPool;
 use crate::Result;
 use crate::cpu::{Cpu, Views};
 use crate::launch::{Cost, Kernel, Shader, Slot, Words, bytes_of, linear_grid};
+use crate::ops::in_place::{Accumulating, InPlace, Known};
 
-/// `y = previous + w1 x + w2 zhat1 + w3 zhat3 + w4 pool(x)`, `zhat` the normalised results of the convolutions: all
-/// `[A, N, C, H, W]`. Slots `x`, `z1`, `z3`, `statistics` `[2, A, C, 2]`, `weights` `[A, 5]`, (`previous`), `y`.
+/// `y = known + w1 x + w2 zhat1 + w3 zhat3 + w4 pool(x)`, `zhat` the normalised results of the convolutions: all
+/// `[A, N, C, H, W]`. Slots `x`, `z1`, `z3`, `statistics` `[2, A, C, 2]`, `weights` `[A, 5]`, (`known`), `y`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MixedCombine {
     /// The edge.
     pub edge: MixedEdge,
-    /// Whether the sum starts from the slot `previous`, else from 0.
+    /// Whether the sum starts from the slot `known`, else from 0.
     pub accumulate: bool,
 }
 
@@ -28,13 +31,7 @@ impl MixedCombine {
         self.edge.validate()
     }
 
-    fn combine(
-        &self,
-        cpu: &Cpu,
-        [x, z1, z3, statistics, weights]: [&[f32]; 5],
-        previous: Option<&[f32]>,
-        y: &mut [f32],
-    ) {
+    fn combine(&self, cpu: &Cpu, [x, z1, z3, statistics, weights]: [&[f32]; 5], known: Known<'_>, y: &mut [f32]) {
         let planes = self.edge.planes();
         let images = y[..planes.len()].par_chunks_mut(planes.image()).with_min_len(planes.few_images());
         images.enumerate().for_each(|(image, y)| {
@@ -47,10 +44,7 @@ impl MixedCombine {
                     for (c, y) in y.chunks_exact_mut(planes.spatial).enumerate() {
                         let start = image * planes.image() + c * planes.spatial;
                         let range = start..start + planes.spatial;
-                        match previous {
-                            Some(previous) => y.copy_from_slice(&previous[range.clone()]),
-                            None => y.fill(0.0),
-                        }
+                        known.part(start, planes.spatial).start(y);
                         let x = &x[range.clone()];
                         if weights[1] != 0.0 {
                             add_scaled(y, x, weights[1]);
@@ -73,6 +67,17 @@ impl MixedCombine {
             );
         });
     }
+
+    fn compute(&self, cpu: &Cpu, views: Views<'_>, in_place: bool) {
+        let mut views = views.each();
+        let mut inputs = [&[] as &[f32]; 5];
+        for (input, view) in inputs.iter_mut().zip(&mut views) {
+            *input = view.read();
+        }
+        let known = Known::next(self.accumulate, in_place, &mut views);
+        let Some(y) = views.next() else { return };
+        self.combine(cpu, inputs, known, y.write());
+    }
 }
 
 impl Kernel for MixedCombine {
@@ -90,7 +95,7 @@ impl Kernel for MixedCombine {
             Slot::read("weights", self.edge.weights()),
         ];
         if self.accumulate {
-            slots.push(Slot::read("previous", planes.len()));
+            slots.push(Slot::read("known", planes.len()));
         }
         slots.push(Slot::write("y", planes.len()));
         slots
@@ -113,14 +118,17 @@ impl Kernel for MixedCombine {
         Cost { operations: 22 * self.edge.planes().len() as u64, bytes: bytes_of(&self.slots()) }
     }
 
+    fn in_place(&self) -> Option<Arc<dyn Kernel>> {
+        InPlace::of(self)
+    }
+
     fn run(&self, cpu: &Cpu, views: Views<'_>) {
-        if self.accumulate {
-            let [x, z1, z3, statistics, weights, previous, y] = views.split();
-            let inputs = [x, z1, z3, statistics, weights].map(|view| view.read());
-            self.combine(cpu, inputs, Some(previous.read()), y.write());
-        } else {
-            let [x, z1, z3, statistics, weights, y] = views.split();
-            self.combine(cpu, [x, z1, z3, statistics, weights].map(|view| view.read()), None, y.write());
-        }
+        self.compute(cpu, views, false);
+    }
+}
+
+impl Accumulating for MixedCombine {
+    fn run_in_place(&self, cpu: &Cpu, views: Views<'_>) {
+        self.compute(cpu, views, true);
     }
 }

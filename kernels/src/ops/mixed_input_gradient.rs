@@ -1,5 +1,7 @@
 //! The gradient of a mixed edge with respect to its input, but for the parts through its convolutions.
 
+use std::sync::Arc;
+
 use rayon::prelude::*;
 
 use super::mixed_edge::{CHOICES, MixedEdge, add_scaled};
@@ -7,6 +9,7 @@ use super::mixed_pool::MixedPool;
 use crate::Result;
 use crate::cpu::{Cpu, Views};
 use crate::launch::{Cost, Kernel, Shader, Slot, Words, bytes_of, linear_grid};
+use crate::ops::in_place::{Accumulating, InPlace, Known};
 
 /// `dx = known + w1 g + w4 transpose(pool)(g)`, all `[A, N, C, H, W]`: the convolutions' own gradients add theirs.
 /// Slots `g`, `weights` `[A, 5]`, (`known`), `dx`.
@@ -27,7 +30,7 @@ impl MixedInputGradient {
         self.edge.validate()
     }
 
-    fn gradient(&self, cpu: &Cpu, g: &[f32], weights: &[f32], known: Option<&[f32]>, dx: &mut [f32]) {
+    fn gradient(&self, cpu: &Cpu, g: &[f32], weights: &[f32], known: Known<'_>, dx: &mut [f32]) {
         let planes = self.edge.planes();
         let images = dx[..planes.len()].par_chunks_mut(planes.image()).zip(g.par_chunks(planes.image()));
         images.with_min_len(planes.few_images()).enumerate().for_each(|(image, (dx, g))| {
@@ -36,10 +39,7 @@ impl MixedInputGradient {
             cpu.vectorised(
                 #[inline(always)]
                 || {
-                    match known {
-                        Some(known) => dx.copy_from_slice(&known[image * planes.image()..][..planes.image()]),
-                        None => dx.fill(0.0),
-                    }
+                    known.part(image * planes.image(), planes.image()).start(dx);
                     if skip != 0.0 {
                         add_scaled(dx, g, skip);
                     }
@@ -53,6 +53,14 @@ impl MixedInputGradient {
                 },
             );
         });
+    }
+
+    fn compute(&self, cpu: &Cpu, views: Views<'_>, in_place: bool) {
+        let mut views = views.each();
+        let (Some(g), Some(weights)) = (views.next(), views.next()) else { return };
+        let known = Known::next(self.accumulate, in_place, &mut views);
+        let Some(dx) = views.next() else { return };
+        self.gradient(cpu, g.read(), weights.read(), known, dx.write());
     }
 }
 
@@ -88,13 +96,17 @@ impl Kernel for MixedInputGradient {
         Cost { operations: 13 * self.edge.planes().len() as u64, bytes: bytes_of(&self.slots()) }
     }
 
+    fn in_place(&self) -> Option<Arc<dyn Kernel>> {
+        InPlace::of(self)
+    }
+
     fn run(&self, cpu: &Cpu, views: Views<'_>) {
-        if self.accumulate {
-            let [g, weights, known, dx] = views.split();
-            self.gradient(cpu, g.read(), weights.read(), Some(known.read()), dx.write());
-        } else {
-            let [g, weights, dx] = views.split();
-            self.gradient(cpu, g.read(), weights.read(), None, dx.write());
-        }
+        self.compute(cpu, views, false);
+    }
+}
+
+impl Accumulating for MixedInputGradient {
+    fn run_in_place(&self, cpu: &Cpu, views: Views<'_>) {
+        self.compute(cpu, views, true);
     }
 }

@@ -61,7 +61,8 @@ impl Kernel for MixedStatistics {
         let [z1, z3, weights, statistics] = views.split();
         let (z1, z3, weights, planes) = (z1.read(), z3.read(), weights.read(), self.0.planes());
         let group = planes.neighbours();
-        let groups = statistics.write()[..4 * planes.rows()].par_chunks_mut(2 * group).with_min_len(planes.few_groups());
+        let groups =
+            statistics.write()[..4 * planes.rows()].par_chunks_mut(2 * group).with_min_len(planes.few_groups());
         groups.enumerate().for_each(|(index, statistics)| {
             let (operation, row) = (index * group / planes.rows(), index * group % planes.rows());
             if !self.0.evaluates(weights[row / planes.channels * CHOICES + 2 + operation]) {

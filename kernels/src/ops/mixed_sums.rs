@@ -62,7 +62,8 @@ impl MixedSums {
             }
         }
         for (row, (sums, totals)) in (first..).zip(sums.chunks_exact_mut(CHOICES).zip(all)) {
-            let inverse = |evaluated: bool, operation| if evaluated { normalisation(operation, row).inverse } else { 0.0 };
+            let inverse =
+                |evaluated: bool, operation| if evaluated { normalisation(operation, row).inverse } else { 0.0 };
             let factors = [1.0, 1.0, inverse(one, 0), inverse(three, 1), 1.0];
             for ((sum, total), factor) in sums.iter_mut().zip(totals).zip(factors) {
                 *sum = (total.finish() * f64::from(factor)) as f32;

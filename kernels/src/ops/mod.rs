@@ -30,6 +30,7 @@ mod gather;
 mod gather_gradient;
 mod given_choices;
 mod gram;
+mod in_place;
 mod kernel_transform;
 mod layer_norm;
 mod layer_norm_forward;
@@ -107,6 +108,7 @@ pub use gather::Gather;
 pub use gather_gradient::GatherGradient;
 pub use given_choices::GivenChoices;
 pub use gram::Gram;
+pub(crate) use in_place::addend_of;
 pub use kernel_transform::{
     KernelTransform, KernelTransformChoiceGradient, KernelTransformMatrixGradient, KernelTransformWeightGradient,
 };

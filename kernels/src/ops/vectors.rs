@@ -18,8 +18,7 @@ pub(super) fn fold<S: Simd, const N: usize>(
 ) -> S::f32s {
     let lanes = S::F32_LANES;
     let whole = slices.first().map_or(0, |slice| slice.len() / lanes);
-    let vectors: [&[S::f32s]; N] =
-        std::array::from_fn(|i| &S::as_simd_f32s(&slices[i][..whole * lanes]).0[..whole]);
+    let vectors: [&[S::f32s]; N] = std::array::from_fn(|i| &S::as_simd_f32s(&slices[i][..whole * lanes]).0[..whole]);
     // A chain of additions takes as long as four of them side by side.
     let mut folds = [simd.splat_f32s(start); 4];
     let mut at = 0;

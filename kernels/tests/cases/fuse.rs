@@ -2,8 +2,8 @@
 
 use parnas_kernels::cpu::{Cpu, Views};
 use parnas_kernels::ops::{
-    Affine, BatchNormalise, Bias, Binary, BinaryOperation, Fill, FoldRows, Function, Matmul, RowLayout, StridedCopy,
-    Unary, UnaryGradient,
+    Affine, BatchNormalise, Bias, Binary, BinaryOperation, Conv2d, Conv2dInputGradient, Elastic, Fill, FoldRows,
+    Function, Gate, Matmul, MixedCombine, MixedEdge, MixedInputGradient, RowLayout, StridedCopy, Unary, UnaryGradient,
 };
 use parnas_kernels::{Buffers, Cost, Executor, Fusion, Kernel, Operand, Plan, PlanBuilder, Shader, Slot, Words};
 
@@ -41,6 +41,11 @@ impl Case<'_, '_> {
 /// Runs what `build` appends to a plan over tensors of `lens` elements, as it is and fused, and compares the bits of all tensors
 /// afterwards, on every device. Returns the names of the fused plan's kernels.
 fn kernels(lens: &[usize], build: impl Fn(&mut Case<'_, '_>)) -> Vec<&'static str> {
+    fused(lens, build).launches.iter().map(|launch| launch.kernel.name()).collect()
+}
+
+/// [`kernels`], but returns the fused plan.
+fn fused(lens: &[usize], build: impl Fn(&mut Case<'_, '_>)) -> Plan {
     let mut buffers = Buffers::new();
     let ids: Vec<_> = lens.iter().map(|len| buffers.add("given", *len)).collect();
     let given: Vec<Operand> = ids.iter().map(|id| Operand::Persistent(*id)).collect();
@@ -73,7 +78,7 @@ fn kernels(lens: &[usize], build: impl Fn(&mut Case<'_, '_>)) -> Vec<&'static st
             assert_eq!(differs, None, "tensor {index} on {}", facts.selector);
         }
     }
-    fused.launches.iter().map(|launch| launch.kernel.name()).collect()
+    fused
 }
 
 fn rows(shape: [u32; 2], source: [u32; 2], destination: [u32; 2], lens: [usize; 2]) -> StridedCopy {
@@ -319,6 +324,75 @@ fn gradients_of_slices_lie_side_by_side_and_copies_join() {
     });
     // Columns 3 and 7 belong to neither part: the zeros stay.
     assert_eq!(all, ["fill", "copy_rows", "squares", "copy_rows", "copy_rows"]);
+}
+
+/// A chain of sums whose addends nothing else reads: of an input's gradients with the gate of one architecture closed, at a stride
+/// of 1 and of 2, of all groups in one and of one each, and of the edge's own.
+#[test]
+fn sums_go_where_their_addends_are() {
+    for (stride, groups, relu_input) in [(1, 1, false), (1, 1, true), (2, 1, true), (1, 16, true), (2, 16, false)] {
+        let convolution = Conv2d {
+            architectures: 3,
+            batch: 2,
+            in_channels: 16,
+            out_channels: 16,
+            height: 9,
+            width: 11,
+            kernel: 3,
+            stride,
+            padding: 1,
+            groups,
+            relu_input,
+            dilation: 1,
+            shared_weight: true,
+            gate: Some(Gate { width: 5, choice: 2 }),
+            centre_of: 0,
+            elastic: Elastic::FULL,
+        };
+        let edge = MixedEdge {
+            architectures: 3,
+            batch: 2,
+            channels: 16,
+            height: 9,
+            width: 11,
+            epsilon: 1e-5,
+            evaluate_all: false,
+        };
+        let len = 3 * 2 * 16 * 99;
+        let outputs = 3 * 2 * 16 * 9u32.div_ceil(stride) as usize * 11u32.div_ceil(stride) as usize;
+        let statistics = 4 * 3 * 16;
+        let lens = [outputs, 16 * 16 / groups as usize * 9, len, 3 * 5, statistics, statistics, len];
+        let plan = fused(&lens, |case| {
+            let [dy, w, x, numbers, given, squares, y] = <[Operand; 7]>::try_from(case.given).unwrap();
+            let (weights, doubled) = (case.tensor(3 * 5), case.tensor(len));
+            // Some weights are 0: what belongs to them is skipped.
+            case.unary(Function::Relu, 3 * 5, numbers, weights);
+            case.launch(Squares(statistics), &[given, squares]);
+            case.launch(Squares(len), &[x, doubled]);
+            let mut known = doubled;
+            for step in 0..4 {
+                let sum = if step == 3 { y } else { case.tensor(len) };
+                if step == 0 {
+                    let kernel = MixedInputGradient { edge, accumulate: true };
+                    case.launch(kernel, &[x, weights, known, sum]);
+                } else if step == 1 {
+                    let kernel = MixedCombine { edge, accumulate: true };
+                    case.launch(kernel, &[x, x, x, squares, weights, known, sum]);
+                } else {
+                    let kernel = Conv2dInputGradient { convolution, accumulate: true };
+                    let mask = relu_input.then_some(x);
+                    let operands = [dy, w].into_iter().chain(mask).chain([weights, known, sum]);
+                    case.launch(kernel, &operands.collect::<Vec<_>>());
+                }
+                known = sum;
+            }
+        });
+        // The last sum is a tensor that persists: it stays apart.
+        assert_eq!(
+            plan.fused.by_rule().iter().map(|(rule, times, ..)| (*rule, *times)).collect::<Vec<_>>(),
+            [("sum in place", 3)]
+        );
+    }
 }
 
 #[test]

@@ -52,11 +52,11 @@ impl Correlate<'_> {
             // SAFETY: `first` vectors behind the farthest tap of the last channel are within the source, as asserted; checked each
             // by each, the bounds take a quarter of the time.
             let source = unsafe { self.source.as_ptr().add(channel * self.planes.plane + first) };
-            for row in rows {
+            for tap_row in rows {
                 for column in columns {
                     let x: [S::f32s; V] = std::array::from_fn(|v| {
                         // SAFETY: as above; nothing is asked of the alignment.
-                        unsafe { source.add(row + column + v * lanes).cast::<S::f32s>().read_unaligned() }
+                        unsafe { source.add(tap_row + column + v * lanes).cast::<S::f32s>().read_unaligned() }
                     });
                     for (m, sums) in sums.iter_mut().enumerate() {
                         // SAFETY: there are as many weights a channel and tap as rows, as asserted.

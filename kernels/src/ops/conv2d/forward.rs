@@ -5,6 +5,7 @@ use super::pass::{Pass, scratch};
 use super::{Conv2d, variants};
 use crate::cpu::{Cpu, Views};
 use crate::launch::{Cost, Kernel, Shader, Slot, Tuning, Variant, Words, bytes_of};
+use crate::ops::in_place::Known;
 
 /// `y[a,n,o] = sum_i w[a,o,i] * f(x[a,n,i])`, `f` being ReLU or nothing. Slots `x`, `w`, (`gate` `[A, width]`), (the bounds of
 /// [`super::Elastic`]), `y`. Where the gate is closed, `y` stays as it was.
@@ -74,7 +75,7 @@ impl Kernel for Conv2dForward {
             gate: gate.map(|gate| gate.read()),
             bounds,
             mask: None,
-            known: None,
+            known: Known::Nothing,
         };
         pass.run(cpu, y.write());
     }

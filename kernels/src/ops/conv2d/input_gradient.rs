@@ -1,10 +1,13 @@
 //! The gradient of a convolution with respect to its input.
 
+use std::sync::Arc;
+
 use super::elastic::Bounds;
 use super::pass::{Pass, scratch};
 use super::{Conv2d, variants};
 use crate::cpu::{Cpu, Views};
 use crate::launch::{Cost, Kernel, Shader, Slot, Tuning, Variant, Words, bytes_of};
+use crate::ops::in_place::{Accumulating, InPlace, Known};
 
 /// The gradient with respect to `x`. Slots `dy`, `w`, (`x`, where the input passes through ReLU), (`gate`), (the bounds of
 /// [`super::Elastic`]), (`known`), `dx`.
@@ -16,6 +19,30 @@ pub struct Conv2dInputGradient {
     pub convolution: Conv2d,
     /// Whether the slot `known` is added.
     pub accumulate: bool,
+}
+
+impl Conv2dInputGradient {
+    fn compute(&self, cpu: &Cpu, views: Views<'_>, in_place: bool) {
+        let convolution = &self.convolution;
+        let mut views = views.each();
+        let (Some(dy), Some(w)) = (views.next(), views.next()) else { return };
+        let mask = convolution.relu_input.then(|| views.next()).flatten();
+        let gate = convolution.gate.and_then(|_| views.next());
+        let bounds = Bounds::take(convolution.elastic, &mut views);
+        let known = Known::next(self.accumulate, in_place, &mut views);
+        let Some(dx) = views.next() else { return };
+        let pass = Pass {
+            convolution,
+            gradient: true,
+            source: dy.read(),
+            weights: w.read(),
+            gate: gate.map(|gate| gate.read()),
+            bounds,
+            mask: mask.map(|mask| mask.read()),
+            known,
+        };
+        pass.run(cpu, dx.write());
+    }
 }
 
 impl Kernel for Conv2dInputGradient {
@@ -78,25 +105,17 @@ impl Kernel for Conv2dInputGradient {
         scratch(&self.convolution, true)
     }
 
+    fn in_place(&self) -> Option<Arc<dyn Kernel>> {
+        InPlace::of(self)
+    }
+
     fn run(&self, cpu: &Cpu, views: Views<'_>) {
-        let convolution = &self.convolution;
-        let mut views = views.each();
-        let (Some(dy), Some(w)) = (views.next(), views.next()) else { return };
-        let mask = convolution.relu_input.then(|| views.next()).flatten();
-        let gate = convolution.gate.and_then(|_| views.next());
-        let bounds = Bounds::take(convolution.elastic, &mut views);
-        let known = self.accumulate.then(|| views.next()).flatten();
-        let Some(dx) = views.next() else { return };
-        let pass = Pass {
-            convolution,
-            gradient: true,
-            source: dy.read(),
-            weights: w.read(),
-            gate: gate.map(|gate| gate.read()),
-            bounds,
-            mask: mask.map(|mask| mask.read()),
-            known: known.map(|known| known.read()),
-        };
-        pass.run(cpu, dx.write());
+        self.compute(cpu, views, false);
+    }
+}
+
+impl Accumulating for Conv2dInputGradient {
+    fn run_in_place(&self, cpu: &Cpu, views: Views<'_>) {
+        self.compute(cpu, views, true);
     }
 }

@@ -8,6 +8,7 @@ use super::elastic::{Bounds, Live};
 use super::planes::{Planes, SLACK};
 use crate::cpu::Cpu;
 use crate::ops::Gate;
+use crate::ops::in_place::Known;
 
 /// Operations worth a task of their own.
 const TASK: u64 = 4_000_000;
@@ -34,7 +35,7 @@ pub(super) struct Pass<'a> {
     /// The input whose sign masks the gradient.
     pub mask: Option<&'a [f32]>,
     /// What the gradient is added to.
-    pub known: Option<&'a [f32]>,
+    pub known: Known<'a>,
 }
 
 /// Elements of scratch memory: planes of one group, packed weights, and rows of results.
@@ -131,10 +132,7 @@ impl Pass<'_> {
 
     /// What becomes of results that are not computed: nothing is added to them.
     fn pass_by(&self, first: usize, result: &mut [f32]) {
-        match self.known {
-            Some(known) => result.copy_from_slice(&known[first..][..result.len()]),
-            None => result.fill(0.0),
-        }
+        self.known.part(first, result.len()).start(result);
     }
 
     fn task(&self, cpu: &Cpu, live: &Live, task: Task, result: &mut [f32]) {
@@ -150,7 +148,8 @@ impl Pass<'_> {
         let (source_len, row_len) = (source_len(&first_planes, depth), result_row(&first_planes));
         let kept = kept_rows(self.convolution, self.gradient);
         let as_it_is = self.as_it_is(&first_planes);
-        let in_place = phases == 1 && (as_it_is || first_planes.whole());
+        let adds = matches!(self.known, Known::Result);
+        let in_place = phases == 1 && !adds && (as_it_is || first_planes.whole());
         cpu.with_scratch(source_len + packed_len + phases * kept * row_len, |scratch| {
             let (source, rest) = scratch.split_at_mut(source_len);
             let (packed, sums) = rest.split_at_mut(packed_len);
@@ -312,16 +311,8 @@ impl Pass<'_> {
 
     /// Finishes one channel of the result, taken from its sums where these lie apart, those of the next phase `next` elements on;
     /// `at` is its place in the whole result.
-    fn finish(
-        &self,
-        cpu: &Cpu,
-        planes: &Planes,
-        sums: Option<&[f32]>,
-        next: usize,
-        at: usize,
-        result: &mut [f32],
-    ) {
-        if sums.is_none() && self.mask.is_none() && self.known.is_none() {
+    fn finish(&self, cpu: &Cpu, planes: &Planes, sums: Option<&[f32]>, next: usize, at: usize, result: &mut [f32]) {
+        if sums.is_none() && self.mask.is_none() && matches!(self.known, Known::Nothing) {
             return;
         }
         let pitch = planes.pitch;
@@ -331,10 +322,18 @@ impl Pass<'_> {
             (self.convolution.width as usize, self.convolution.stride as usize)
         };
         let mask = self.mask.map(|mask| &mask[at..][..result.len()]);
-        let known = self.known.map(|known| &known[at..][..result.len()]);
+        let known = self.known.part(at, result.len());
         cpu.vectorised(
             #[inline(always)]
             || {
+                if let (Known::Result, Some(sums)) = (known, sums) {
+                    for (row, result) in result.chunks_exact_mut(columns).enumerate() {
+                        let first = row % stride * stride * next + row / stride * pitch;
+                        let mask = mask.map(|mask| &mask[row * columns..][..columns]);
+                        add_phases(stride, &sums[first..], next, mask, result);
+                    }
+                    return;
+                }
                 if let Some(sums) = sums {
                     for (row, result) in result.chunks_exact_mut(columns).enumerate() {
                         let first = row % stride * stride * next + row / stride * pitch;
@@ -350,13 +349,45 @@ impl Pass<'_> {
                         *result = if *mask > 0.0 { *result } else { 0.0 };
                     }
                 }
-                if let Some(known) = known {
+                if let Known::Slot(known) = known {
                     for (result, known) in result.iter_mut().zip(known) {
                         *result += known;
                     }
                 }
             },
         );
+    }
+}
+
+/// Adds the phases of a row to what it holds, where `mask` is positive.
+#[inline(always)]
+fn add_phases(stride: usize, sums: &[f32], next: usize, mask: Option<&[f32]>, result: &mut [f32]) {
+    let passed = |sum: f32, mask: f32| if mask > 0.0 { sum } else { 0.0 };
+    for phase in 0..stride.min(result.len()) {
+        let sums = &sums[phase * next..];
+        match mask {
+            Some(mask) if stride == 1 => {
+                for ((result, sum), mask) in result.iter_mut().zip(sums).zip(mask) {
+                    *result += passed(*sum, *mask);
+                }
+            }
+            Some(mask) => {
+                let masks = mask[phase..].iter().step_by(stride);
+                for ((result, sum), mask) in result[phase..].iter_mut().step_by(stride).zip(sums).zip(masks) {
+                    *result += passed(*sum, *mask);
+                }
+            }
+            None if stride == 1 => {
+                for (result, sum) in result.iter_mut().zip(sums) {
+                    *result += sum;
+                }
+            }
+            None => {
+                for (result, sum) in result[phase..].iter_mut().step_by(stride).zip(sums) {
+                    *result += sum;
+                }
+            }
+        }
     }
 }
 

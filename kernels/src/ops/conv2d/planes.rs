@@ -142,7 +142,11 @@ impl Planes {
 
     /// Outputs at this pitch, what lies between their rows included.
     pub(super) fn positions(&self) -> usize {
-        if self.columns == 0 { 0 } else { self.rows.saturating_sub(1) * self.pitch + self.columns.min(self.rows * self.columns) }
+        if self.columns == 0 {
+            0
+        } else {
+            self.rows.saturating_sub(1) * self.pitch + self.columns.min(self.rows * self.columns)
+        }
     }
 
     /// Whether outputs of this pitch are a channel of the result as it is stored, in whole vectors.
