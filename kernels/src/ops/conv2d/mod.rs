@@ -1,5 +1,6 @@
 //! Two-dimensional convolution for several architectures at once: forward, gradient of the input, gradient of the weights.
 
+mod components;
 mod correlate;
 mod elastic;
 mod forward;

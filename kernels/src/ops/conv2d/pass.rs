@@ -3,6 +3,7 @@
 use rayon::prelude::*;
 
 use super::Conv2d;
+use super::components::{self, COMPONENTS, Kernels};
 use super::correlate::{Correlate, ROWS, block_rows};
 use super::elastic::{Bounds, Live};
 use super::planes::{Planes, SLACK};
@@ -14,8 +15,8 @@ use crate::ops::in_place::Known;
 const TASK: u64 = 4_000_000;
 /// Positions of results after which it no longer shows that a task brings the weights into order.
 const POSITIONS: usize = 2048;
-/// Tasks that a batch is cut into at the least, for the sake of machines with several threads.
-const TASKS: usize = 8;
+/// Tasks that the batch of an architecture is cut into at the least: the gates of few may be open.
+const TASKS: usize = 4;
 
 /// One pass: which channels become which, and what happens to the sums.
 #[derive(Debug, Clone, Copy)]
@@ -40,11 +41,11 @@ pub(super) struct Pass<'a> {
 
 /// Elements of scratch memory: planes of one group, packed weights, and rows of results.
 pub(super) fn scratch(convolution: &Conv2d, gradient: bool) -> usize {
-    let planes = planes_of(convolution, gradient, 0);
+    let parts = Parts::of(convolution, gradient);
+    let planes = parts.planes(convolution, gradient, 0);
     let (depth, rows) = channels(convolution, gradient);
     let all_rows = rows * convolution.groups as usize;
-    let sums = phases(convolution, gradient) * kept_rows(convolution, gradient) * result_row(&planes);
-    source_len(&planes, depth) + all_rows * depth * convolution.taps() + sums
+    source_len(&planes, depth) + all_rows * depth * parts.taps(convolution) + parts.len() * ROWS * result_row(&planes)
 }
 
 /// Channels of the source and of the result in a group.
@@ -53,24 +54,49 @@ fn channels(convolution: &Conv2d, gradient: bool) -> (usize, usize) {
     if gradient { (outputs, inputs) } else { (inputs, outputs) }
 }
 
-/// Parts of the result that are computed apart: the inputs that one stride tells apart take different taps of the kernel.
-fn phases(convolution: &Conv2d, gradient: bool) -> usize {
-    if gradient { (convolution.stride * convolution.stride) as usize } else { 1 }
+/// What is computed apart, from one placed source, and then joined to a channel of the result.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Parts {
+    /// Nothing.
+    Whole,
+    /// The inputs that one stride tells apart: they take different taps of the kernel.
+    Phases(usize),
+    /// Components of pairs of rows.
+    Components,
 }
 
-/// How the source lies in scratch memory, as one phase of the result reads it.
-fn planes_of(convolution: &Conv2d, gradient: bool, phase: usize) -> Planes {
-    if gradient {
-        let stride = convolution.stride as usize;
-        Planes::of_output(convolution, [phase / stride, phase % stride])
-    } else {
-        Planes::of_input(convolution)
+impl Parts {
+    fn of(convolution: &Conv2d, gradient: bool) -> Self {
+        let (depth, rows) = channels(convolution, gradient);
+        match convolution.stride as usize {
+            stride if gradient && stride > 1 => Self::Phases(stride),
+            _ if components::pay(convolution, depth, rows) => Self::Components,
+            _ => Self::Whole,
+        }
     }
-}
 
-/// Rows of sums of a phase that are kept: those of a block, or all of a group where the phases come one after another.
-fn kept_rows(convolution: &Conv2d, gradient: bool) -> usize {
-    if phases(convolution, gradient) == 1 { ROWS } else { channels(convolution, gradient).1 }
+    fn len(self) -> usize {
+        match self {
+            Self::Whole => 1,
+            Self::Phases(stride) => stride * stride,
+            Self::Components => COMPONENTS,
+        }
+    }
+
+    /// Taps of all parts.
+    fn taps(self, convolution: &Conv2d) -> usize {
+        if self == Self::Components { 3 * COMPONENTS } else { convolution.taps() }
+    }
+
+    /// How the source lies in scratch memory, as one part reads it.
+    fn planes(self, convolution: &Conv2d, gradient: bool, part: usize) -> Planes {
+        match self {
+            Self::Components => Planes::of_component(convolution, part),
+            Self::Phases(stride) => Planes::of_output(convolution, [part / stride, part % stride]),
+            Self::Whole if gradient => Planes::of_output(convolution, [0; 2]),
+            Self::Whole => Planes::of_input(convolution),
+        }
+    }
 }
 
 fn source_len(planes: &Planes, depth: usize) -> usize {
@@ -103,7 +129,8 @@ impl Pass<'_> {
         let image = all_rows * plane;
         let batch = convolution.batch as usize;
         let operations = convolution.operations() / convolution.images() as u64;
-        let enough = POSITIONS.div_ceil(plane).min(batch.div_ceil(TASKS));
+        let tasks = (4 * rayon::current_num_threads() / convolution.architectures as usize).max(TASKS);
+        let enough = POSITIONS.div_ceil(plane).min(batch.div_ceil(tasks));
         let images = ((TASK / operations.max(1)) as usize).max(enough).min(batch);
         // A single image of much work is shared by its channels.
         let blocks = if convolution.groups == 1 { operations.div_ceil(2 * TASK) as usize } else { 1 };
@@ -142,24 +169,29 @@ impl Pass<'_> {
         // Of one group the task has some channels; of several it has all.
         let rows = if groups == 1 { task.rows.min(live_rows.saturating_sub(task.row)) } else { group_rows };
         let computed = live.groups * rows;
-        let first_planes = planes_of(&live.convolution, self.gradient, 0);
-        let phases = phases(self.convolution, self.gradient);
-        let packed_len = computed * depth * live.convolution.taps();
-        let (source_len, row_len) = (source_len(&first_planes, depth), result_row(&first_planes));
-        let kept = kept_rows(self.convolution, self.gradient);
-        let as_it_is = self.as_it_is(&first_planes);
-        let adds = matches!(self.known, Known::Result);
-        let in_place = phases == 1 && !adds && (as_it_is || first_planes.whole());
-        cpu.with_scratch(source_len + packed_len + phases * kept * row_len, |scratch| {
+        let parts = Parts::of(&live.convolution, self.gradient);
+        // Those of common strides are kept.
+        let few: [Planes; COMPONENTS] =
+            std::array::from_fn(|part| parts.planes(&live.convolution, self.gradient, part.min(parts.len() - 1)));
+        let (packed_len, source_len) = (computed * depth * parts.taps(&live.convolution), source_len(&few[0], depth));
+        let row_len = result_row(&few[0]);
+        let as_it_is = parts == Parts::Whole && self.as_it_is(&few[0]);
+        let in_place = parts == Parts::Whole && !matches!(self.known, Known::Result) && (as_it_is || few[0].whole());
+        cpu.with_scratch(source_len + packed_len + parts.len() * ROWS * row_len, |scratch| {
             let (source, rest) = scratch.split_at_mut(source_len);
             let (packed, sums) = rest.split_at_mut(packed_len);
             source.fill(0.0);
-            let mut unpacked = &mut *packed;
-            for phase in 0..phases {
-                let planes = planes_of(&live.convolution, self.gradient, phase);
-                let own;
-                (own, unpacked) = unpacked.split_at_mut(computed * depth * planes.taps());
-                self.pack(live, &planes, [task.architecture, task.row, computed, depth], own);
+            let rows_and_depth = [task.architecture, task.row, computed, depth];
+            if parts == Parts::Components {
+                self.pack_components(cpu, live, rows_and_depth, packed);
+            } else {
+                let mut unpacked = &mut *packed;
+                for part in 0..parts.len() {
+                    let planes = parts.planes(&live.convolution, self.gradient, part);
+                    let own;
+                    (own, unpacked) = unpacked.split_at_mut(computed * depth * planes.taps());
+                    self.pack(live, &planes, rows_and_depth, own);
+                }
             }
             for (index, result) in result.chunks_mut(task.rows * plane).enumerate() {
                 let image = task.image + index;
@@ -167,54 +199,43 @@ impl Pass<'_> {
                 for group in 0..live.groups {
                     let source_plane = (image * groups + group) * stride;
                     if !as_it_is {
-                        self.place(cpu, live, &first_planes, source_plane, depth, source);
+                        self.place(cpu, live, (parts, &few[0]), source_plane, depth, source);
                     }
                     let source =
                         if as_it_is { &self.source[source_plane * plane..][..depth * plane] } else { &*source };
-                    let mut packed = &*packed;
-                    for phase in 0..phases {
-                        let other;
-                        let planes = if phase == 0 {
-                            &first_planes
-                        } else {
-                            other = planes_of(&live.convolution, self.gradient, phase);
-                            &other
-                        };
-                        let each = depth * planes.taps();
-                        let own;
-                        (own, packed) = packed.split_at(computed * each);
-                        let mut row = 0;
-                        while row < rows {
-                            let count = block_rows(rows - row);
-                            let place = group * rows + row;
-                            let result = &mut result[place * plane..][..count * plane];
-                            let slot = if phases == 1 { 0 } else { phase * kept + row };
-                            let sums = &mut sums[slot * row_len..][..count * row_len];
+                    let mut row = 0;
+                    while row < rows {
+                        let count = block_rows(rows - row);
+                        let place = group * rows + row;
+                        let result = &mut result[place * plane..][..count * plane];
+                        let mut packed = &*packed;
+                        for part in 0..parts.len() {
+                            let other;
+                            let planes = if part < few.len() {
+                                &few[part]
+                            } else {
+                                other = parts.planes(&live.convolution, self.gradient, part);
+                                &other
+                            };
+                            let each = depth * planes.taps();
+                            let own;
+                            (own, packed) = packed.split_at(computed * each);
+                            let sums = &mut sums[part * ROWS * row_len..][..count * row_len];
                             cpu.with_vectors(Correlate {
                                 planes,
                                 source,
                                 depth,
                                 weights: &own[place * each..][..count * each],
                                 rows: count,
-                                result: if in_place { &mut *result } else { &mut *sums },
+                                result: if in_place { &mut *result } else { sums },
                                 exact: in_place,
                             });
-                            if phases == 1 {
-                                for (m, result) in result.chunks_mut(plane).enumerate() {
-                                    let sums = (!in_place).then(|| &sums[m * row_len..]);
-                                    self.finish(cpu, &first_planes, sums, 0, first + (place + m) * plane, result);
-                                }
-                            }
-                            row += count;
                         }
-                    }
-                    if phases > 1 {
-                        for row in 0..rows {
-                            let place = group * rows + row;
-                            let (sums, at) = (&sums[row * row_len..], first + place * plane);
-                            let result = &mut result[place * plane..][..plane];
-                            self.finish(cpu, &first_planes, Some(sums), kept * row_len, at, result);
+                        for (m, result) in result.chunks_mut(plane).enumerate() {
+                            let sums = (!in_place).then(|| &sums[m * row_len..]);
+                            self.finish(cpu, (parts, &few[0]), sums, first + (place + m) * plane, result);
                         }
+                        row += count;
                     }
                 }
                 self.pass_by(first + computed * plane, &mut result[computed * plane..]);
@@ -291,15 +312,59 @@ impl Pass<'_> {
         }
     }
 
+    /// The weights of all components, one after another, each as [`Self::pack`] leaves those of a phase.
+    fn pack_components(
+        &self,
+        cpu: &Cpu,
+        live: &Live,
+        [architecture, first_row, rows, depth]: [usize; 4],
+        packed: &mut [f32],
+    ) {
+        let convolution = self.convolution;
+        let (stride, group_rows) = channels(convolution, self.gradient);
+        let stored = convolution.weight_taps();
+        let weights = &self.weights[architecture * convolution.weight_stride()..];
+        let places = std::array::from_fn(|tap| live.stored_tap(convolution, if self.gradient { 8 - tap } else { tap }));
+        let [first, step, next] =
+            if self.gradient { [first_row, group_rows, 1] } else { [first_row * stride, 1, stride] };
+        let kernels = Kernels { weights: &weights[first * stored..], step: step * stored, next: next * stored, places };
+        cpu.vectorised(
+            #[inline(always)]
+            || {
+                let mut row = 0;
+                while row < rows {
+                    let count = block_rows(rows - row);
+                    match count {
+                        ROWS => kernels.combine::<ROWS>(row, rows, depth, packed),
+                        1 => kernels.combine::<1>(row, rows, depth, packed),
+                        _ => kernels.combine::<4>(row, rows, depth, packed),
+                    }
+                    row += count;
+                }
+            },
+        );
+    }
+
     /// Brings `depth` planes of the source from plane `first` on into scratch memory.
-    fn place(&self, cpu: &Cpu, live: &Live, planes: &Planes, first: usize, depth: usize, into: &mut [f32]) {
+    fn place(
+        &self,
+        cpu: &Cpu,
+        live: &Live,
+        (parts, planes): (Parts, &Planes),
+        first: usize,
+        depth: usize,
+        into: &mut [f32],
+    ) {
         let len = if self.gradient { self.convolution.out_plane() } else { self.convolution.plane() };
         let source = &self.source[first * len..][..depth * len];
         cpu.vectorised(
             #[inline(always)]
             || {
                 for (source, into) in source.chunks_exact(len).zip(into.chunks_exact_mut(planes.plane)) {
-                    if self.gradient {
+                    if parts == Parts::Components {
+                        let floor = if self.convolution.relu_input && !self.gradient { 0.0 } else { f32::NEG_INFINITY };
+                        planes.place_components(source, floor, into);
+                    } else if self.gradient {
                         planes.place_output(&live.convolution, source, into);
                     } else {
                         planes.place_input(&live.convolution, source, into);
@@ -309,39 +374,58 @@ impl Pass<'_> {
         );
     }
 
-    /// Finishes one channel of the result, taken from its sums where these lie apart, those of the next phase `next` elements on;
-    /// `at` is its place in the whole result.
-    fn finish(&self, cpu: &Cpu, planes: &Planes, sums: Option<&[f32]>, next: usize, at: usize, result: &mut [f32]) {
+    /// Finishes one channel of the result, taken from the sums of its parts where these lie apart; `at` is its place in the whole
+    /// result.
+    fn finish(
+        &self,
+        cpu: &Cpu,
+        (parts, planes): (Parts, &Planes),
+        sums: Option<&[f32]>,
+        at: usize,
+        result: &mut [f32],
+    ) {
         if sums.is_none() && self.mask.is_none() && matches!(self.known, Known::Nothing) {
             return;
         }
-        let pitch = planes.pitch;
-        let (columns, stride) = if next == 0 {
-            (planes.columns, 1)
-        } else {
-            (self.convolution.width as usize, self.convolution.stride as usize)
-        };
+        let next = ROWS * result_row(planes);
         let mask = self.mask.map(|mask| &mask[at..][..result.len()]);
         let known = self.known.part(at, result.len());
         cpu.vectorised(
             #[inline(always)]
             || {
-                if let (Known::Result, Some(sums)) = (known, sums) {
-                    for (row, result) in result.chunks_exact_mut(columns).enumerate() {
-                        let first = row % stride * stride * next + row / stride * pitch;
-                        let mask = mask.map(|mask| &mask[row * columns..][..columns]);
-                        add_phases(stride, &sums[first..], next, mask, result);
-                    }
-                    return;
-                }
                 if let Some(sums) = sums {
-                    for (row, result) in result.chunks_exact_mut(columns).enumerate() {
-                        let first = row % stride * stride * next + row / stride * pitch;
-                        if stride == 1 {
-                            result.copy_from_slice(&sums[first..][..columns]);
-                        } else {
-                            join_phases(stride, &sums[first..], next, result);
+                    match parts {
+                        Parts::Components => {
+                            components::join(sums, next, planes, mask, known, result);
+                            return;
                         }
+                        Parts::Phases(stride) => {
+                            let columns = self.convolution.width as usize;
+                            for (row, result) in result.chunks_exact_mut(columns).enumerate() {
+                                let first = row % stride * stride * next + row / stride * planes.pitch;
+                                if matches!(known, Known::Result) {
+                                    let mask = mask.map(|mask| &mask[row * columns..][..columns]);
+                                    add_phases(stride, &sums[first..], next, mask, result);
+                                } else {
+                                    join_phases(stride, &sums[first..], next, result);
+                                }
+                            }
+                        }
+                        Parts::Whole => {
+                            let columns = planes.columns;
+                            for (row, result) in result.chunks_exact_mut(columns).enumerate() {
+                                let sums = &sums[row * planes.pitch..][..columns];
+                                if matches!(known, Known::Result) {
+                                    let mask = mask.map(|mask| &mask[row * columns..][..columns]);
+                                    add_phases(1, sums, 0, mask, result);
+                                } else {
+                                    result.copy_from_slice(sums);
+                                }
+                            }
+                        }
+                    }
+                    if matches!(known, Known::Result) {
+                        return;
                     }
                 }
                 if let Some(mask) = mask {

@@ -124,6 +124,6 @@ fn place_pairs(floor: f32, x: &[f32], into: &mut [f32], [even, odd]: [usize; 2])
 
 /// `x`, or `floor` where that is more; what is not a number stays so.
 #[inline(always)]
-fn at_least(floor: f32, x: f32) -> f32 {
+pub(super) fn at_least(floor: f32, x: f32) -> f32 {
     if x < floor { floor } else { x }
 }

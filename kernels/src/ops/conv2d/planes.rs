@@ -28,12 +28,12 @@ pub(super) struct Planes {
     /// Where the first row and column of the source lie.
     pub first: i64,
     /// The taps by rows and by columns.
-    taps: [Taps; 2],
+    pub taps: [Taps; 2],
 }
 
 /// The rows of a kernel's taps that the outputs of a plane take, or the columns.
 #[derive(Debug, Clone, Copy)]
-struct Taps {
+pub(super) struct Taps {
     len: usize,
     index: [u8; LARGEST_KERNEL as usize],
     distance: [usize; LARGEST_KERNEL as usize],
@@ -41,7 +41,7 @@ struct Taps {
 
 impl Taps {
     /// `index` of each and its distance.
-    fn of(taps: impl Iterator<Item = (u32, usize)>) -> Self {
+    pub(super) fn of(taps: impl Iterator<Item = (u32, usize)>) -> Self {
         let mut all = Self { len: 0, index: [0; LARGEST_KERNEL as usize], distance: [0; LARGEST_KERNEL as usize] };
         for (index, distance) in taps {
             all.index[all.len] = index as u8;
@@ -116,7 +116,12 @@ impl Planes {
     /// Whether copies pay for `rows` channels of a result with rows of `columns`. The extent of the kernel does not decide: one that
     /// is cut down must not take more memory.
     fn pays(convolution: &Conv2d, columns: usize, rows: usize) -> bool {
-        convolution.stride == 1 && columns <= NARROW && rows >= MANY
+        convolution.stride == 1 && Self::is_narrow(columns) && rows >= MANY
+    }
+
+    /// Whether rows are so short that their padding counts.
+    pub(super) fn is_narrow(columns: usize) -> bool {
+        columns <= NARROW
     }
 
     /// One copy for each column of taps, of a convolution of stride 1.
