@@ -115,7 +115,8 @@ pub fn specialise_halves(
                 None => return Err(refuse(written[0], "is stored, and no line `// Packed: ...` says by whom")),
                 Some(Stores::Runs) => {}
                 Some(Stores::Elements) => {
-                    text = two_elements(&text, &written).ok_or_else(|| refuse(written[0], "has no `main` to run twice"))?;
+                    text = two_elements(&text, &written)
+                        .ok_or_else(|| refuse(written[0], "has no `main` to run twice"))?;
                 }
             }
         }
@@ -258,7 +259,8 @@ fn two_elements(text: &str, written: &[&str]) -> Option<String> {
         let (name, _) = declaration.split_once(':')?;
         plain.push(declaration);
         for (place, arguments) in arguments.iter_mut().enumerate() {
-            let argument = if parameter.starts_with(LOCAL) { format!("2u * {name} + {place}u") } else { name.to_owned() };
+            let argument =
+                if parameter.starts_with(LOCAL) { format!("2u * {name} + {place}u") } else { name.to_owned() };
             arguments.push(argument);
         }
     }
@@ -282,7 +284,10 @@ mod tests {
     fn accesses_become_calls() {
         let calls = |text: &str| with_calls(text, "x");
         assert_eq!(calls("y = x[i] + a.x[1] + xx[2] + x;").unwrap(), "y = halves_load_x(i) + a.x[1] + xx[2] + x;");
-        assert_eq!(calls("x[x[(i)]] = x[0u] * v[1];").unwrap(), "halves_store_x(halves_load_x((i)), halves_load_x(0u) * v[1]);");
+        assert_eq!(
+            calls("x[x[(i)]] = x[0u] * v[1];").unwrap(),
+            "halves_store_x(halves_load_x((i)), halves_load_x(0u) * v[1]);"
+        );
         assert_eq!(calls("if x[i] == 1.0 {").unwrap(), "if halves_load_x(i) == 1.0 {");
         for text in ["x[i] += 1.0;", "f(&x);", "x[i", "x[i] = 1.0"] {
             assert!(calls(text).is_err(), "{text}");
@@ -294,9 +299,11 @@ mod tests {
         let constants = [("OP", 1)];
         for form in [Form::Native, Form::Packed] {
             assert!(specialise_halves("elementwise/unary", &constants, &[1, 2], form).is_ok());
-            for (file, constants, binding) in
-                [("elementwise/unary", &constants[..], 0), ("elementwise/unary", &constants, 3), ("optimise/clip_factor", &[], 1)]
-            {
+            for (file, constants, binding) in [
+                ("elementwise/unary", &constants[..], 0),
+                ("elementwise/unary", &constants, 3),
+                ("optimise/clip_factor", &[], 1),
+            ] {
                 let refused = specialise_halves(file, constants, &[binding], form);
                 assert!(matches!(refused, Err(ShaderError::Halves { .. })), "{refused:?}");
             }

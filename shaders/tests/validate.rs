@@ -51,7 +51,8 @@ fn with_halves(permutation: &Permutation) -> Result<Vec<Text>, String> {
         for chosen in choices {
             let numbers: Vec<u32> = chosen.iter().map(|binding| binding.number).collect();
             let constants = constants_of(permutation);
-            let text = specialise_halves(permutation.file, &constants, &numbers, form).map_err(|error| error.to_string())?;
+            let text =
+                specialise_halves(permutation.file, &constants, &numbers, form).map_err(|error| error.to_string())?;
             let f16 = match form {
                 Form::Native => Capabilities::SHADER_FLOAT16,
                 Form::Packed => Capabilities::SHADER_FLOAT16_IN_FLOAT32,
@@ -98,7 +99,8 @@ fn check(Text { name, text, capabilities }: &Text) -> Result<(), String> {
     let words = naga::back::spv::write_vec(&module, &info, &spirv, None).map_err(|error| format!("SPIR-V: {error}"))?;
     if let Some(folder) = std::env::var_os("PARNAS_SPIRV_FOLDER") {
         let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
-        std::fs::write(std::path::Path::new(&folder).join(format!("{name}.spv")), bytes).map_err(|error| error.to_string())?;
+        std::fs::write(std::path::Path::new(&folder).join(format!("{name}.spv")), bytes)
+            .map_err(|error| error.to_string())?;
     }
     let metal = naga::back::msl::Options { lang_version: (2, 4), fake_missing_bindings: true, ..Default::default() };
     naga::back::msl::write_string(&module, &info, &metal, &naga::back::msl::PipelineOptions::default())

@@ -65,7 +65,7 @@ fn programs(rows: u32, columns: u32) -> Vec<Chain> {
 }
 
 #[test]
-fn chains_agree_with_the_reference() {
+pub(super) fn chains_agree_with_the_reference() {
     let sizes = ODD.map(|columns| (3, columns as u32)).into_iter().chain([(1, 1), (41, 300), (200, 127)]);
     for kernel in sizes.flat_map(|(rows, columns)| programs(rows, columns)) {
         kernel.validate().unwrap();
