@@ -21,7 +21,7 @@ macro_rules! with_halves {
 
 with_halves! {
     elementwise_with_halves: elementwise::unary_functions_agree_with_the_reference, elementwise::derivatives_agree_with_the_reference, elementwise::binary_operations_agree_with_the_reference;
-    chain_with_halves: chain::chains_agree_with_the_reference;
+    chain_with_halves: chain::chains_agree_with_the_reference, chain::joined_copies_are_those_copies;
     conv2d_with_halves: conv2d::forward_agrees_with_the_reference, conv2d::input_gradients_agree_with_the_reference, conv2d::weight_gradients_agree_with_the_reference, conv2d::convolutions_of_any_extents_agree_with_the_reference;
     elastic_conv2d_with_halves: elastic_conv2d::forward_agrees_with_the_reference, elastic_conv2d::input_gradients_agree_with_the_reference, elastic_conv2d::weight_gradients_agree_with_the_reference;
     pool2d_with_halves: pool2d::pooling_and_its_gradient_agree_with_the_reference;
