@@ -1,6 +1,6 @@
 //! A search whose activations are stored as halves.
 
-use crate::common::{checkpoint, csv, devices, search, succeed};
+use crate::common::{checkpoint, csv, devices, search};
 
 /// The smoke search ends with finite losses, and gives the same bits again; so does a run that is stopped and resumed, with the scale of
 /// the loss among what it takes up again.
