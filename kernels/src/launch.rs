@@ -28,17 +28,32 @@ pub struct Slot {
     pub access: Access,
     /// Elements.
     pub len: usize,
+    /// Whether the elements may be stored as halves ([`crate::halves`]).
+    pub halves: bool,
 }
 
 impl Slot {
     /// A binding that is only read.
     pub fn read(name: &'static str, len: usize) -> Self {
-        Self { name, access: Access::Read, len }
+        Self { name, access: Access::Read, len, halves: false }
     }
 
     /// A binding that is written.
     pub fn write(name: &'static str, len: usize) -> Self {
-        Self { name, access: Access::Write, len }
+        Self { name, access: Access::Write, len, halves: false }
+    }
+
+    /// The binding may be halves too: the headers of all shaders of the kernel list it as such, or those of its plain one.
+    #[must_use]
+    pub fn or_half(self) -> Self {
+        self.or_half_where(true)
+    }
+
+    /// [`Slot::or_half`] where the extents allow it: an invocation that stores an element of an even place stores the one behind it
+    /// too, because two halves share a word.
+    #[must_use]
+    pub fn or_half_where(self, pairs: bool) -> Self {
+        Self { halves: pairs, ..self }
     }
 }
 

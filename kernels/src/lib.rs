@@ -10,6 +10,7 @@ pub mod device;
 mod error;
 pub mod exec;
 pub mod fuse;
+pub mod halves;
 pub mod launch;
 pub mod ops;
 pub mod plan;

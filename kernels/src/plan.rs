@@ -3,7 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::cpu::ALIGNMENT;
 use crate::fuse::{Fusion, Report, Totals, fuse};
+use crate::halves::{self, settle};
 use crate::launch::{Access, Cost, Kernel};
 use crate::{Error, Result};
 
@@ -72,10 +74,19 @@ pub struct Launch {
 pub struct Transient {
     /// The tensor's name.
     pub name: String,
-    /// Elements of 4 bytes.
+    /// Elements.
     pub len: usize,
+    /// Whether they are stored as halves, of 2 bytes, or take 4.
+    pub halves: bool,
     /// The slot it shares with tensors that are not alive at the same time.
     pub slot: usize,
+}
+
+impl Transient {
+    /// Words of 4 bytes that it takes.
+    pub fn words(&self) -> usize {
+        if self.halves { halves::words(self.len) } else { self.len }
+    }
 }
 
 /// Launches in order, every buffer placed. Made by [`PlanBuilder`].
@@ -87,7 +98,7 @@ pub struct Plan {
     pub launches: Vec<Launch>,
     /// The tensors that live within the plan.
     pub transients: Vec<Transient>,
-    /// Elements of each memory slot.
+    /// Words of 4 bytes of each memory slot.
     pub slots: Vec<usize>,
     /// What fusion did to the plan; empty where it was off.
     pub fused: Report,
@@ -108,9 +119,36 @@ impl Plan {
     /// Operations and bytes of one replay.
     pub fn cost(&self) -> Cost {
         self.launches.iter().fold(Cost::default(), |sum, launch| {
-            let cost = launch.kernel.cost();
+            let cost = self.launch_cost(launch);
             Cost { operations: sum.operations + cost.operations, bytes: sum.bytes + cost.bytes }
         })
+    }
+
+    /// Operations and bytes of one launch: its kernel's, with 2 bytes for an element that is stored as a half.
+    pub fn launch_cost(&self, launch: &Launch) -> Cost {
+        let (mut all, mut stored) = (0u64, 0u64);
+        for (slot, operand) in launch.kernel.slots().iter().zip(&launch.operands) {
+            all += 4 * slot.len as u64;
+            stored += if self.is_half(*operand) { 2 } else { 4 } * slot.len as u64;
+        }
+        let cost = launch.kernel.cost();
+        let bytes = if stored < all { (cost.bytes as f64 * stored as f64 / all as f64) as u64 } else { cost.bytes };
+        Cost { bytes, ..cost }
+    }
+
+    /// Whether an operand is stored as halves.
+    pub fn is_half(&self, operand: Operand) -> bool {
+        matches!(operand, Operand::Transient(index) if self.transients[index].halves)
+    }
+
+    /// Bytes of the widened copies that the CPU executor makes of halves, a launch's at a time, beside [`Plan::peak_bytes`].
+    pub fn staging_bytes(&self) -> u64 {
+        let of_launch = |launch: &Launch| {
+            let operands = launch.kernel.slots().into_iter().zip(&launch.operands);
+            let halves = operands.filter(|(_, operand)| self.is_half(**operand));
+            halves.map(|(slot, _)| 4 * slot.len.next_multiple_of(ALIGNMENT) as u64).sum()
+        };
+        self.launches.iter().map(of_launch).max().unwrap_or(0)
     }
 
     /// The name of an operand.
@@ -138,13 +176,14 @@ impl fmt::Display for Plan {
         )?;
         for (index, launch) in self.launches.iter().enumerate() {
             let [x, y, z] = launch.kernel.grid();
-            let cost = launch.kernel.cost();
+            let cost = self.launch_cost(launch);
             let mut reads = Vec::new();
             let mut writes = Vec::new();
             for (slot, operand) in launch.kernel.slots().iter().zip(&launch.operands) {
                 let mut text = self.operand_name(*operand).to_owned();
                 if let Operand::Transient(tensor) = operand {
-                    text = format!("{text}@{}", self.transients[*tensor].slot);
+                    let Transient { slot, halves, .. } = &self.transients[*tensor];
+                    text = format!("{text}@{slot}{}", if *halves { " f16" } else { "" });
                 }
                 match slot.access {
                     Access::Read => reads.push(text),
@@ -173,19 +212,30 @@ pub struct PlanBuilder<'a> {
     buffers: &'a Buffers,
     launches: Vec<Launch>,
     transients: Vec<Transient>,
+    /// Which transients may be halves.
+    halves: Vec<bool>,
 }
 
 impl<'a> PlanBuilder<'a> {
     /// An empty plan over the persistent `buffers`.
     pub fn new(name: impl Into<String>, buffers: &'a Buffers) -> Self {
-        Self { name: name.into(), buffers, launches: Vec::new(), transients: Vec::new() }
+        Self { name: name.into(), buffers, launches: Vec::new(), transients: Vec::new(), halves: Vec::new() }
     }
 
     /// A tensor of `len` elements that lives from the first to the last launch that binds it. It holds garbage
     /// until a launch writes it.
     pub fn transient(&mut self, name: impl Into<String>, len: usize) -> Operand {
-        self.transients.push(Transient { name: name.into(), len, slot: 0 });
+        self.transients.push(Transient { name: name.into(), len, halves: false, slot: 0 });
+        self.halves.push(false);
         Operand::Transient(self.transients.len() - 1)
+    }
+
+    /// Lets a tensor of this plan be stored as halves, where all that bind it can take it so ([`crate::halves`]). Results
+    /// then depend on what was fused: what lies between two fused operations is not rounded.
+    pub fn allow_halves(&mut self, operand: Operand) {
+        if let Operand::Transient(index) = operand {
+            self.halves[index] = true;
+        }
     }
 
     /// Appends a launch.
@@ -249,7 +299,8 @@ impl<'a> PlanBuilder<'a> {
         self.finish_with(Fusion::Off)
     }
 
-    /// [`PlanBuilder::finish`], after [`crate::fuse`] where it is on. The bits of a replay do not depend on it.
+    /// [`PlanBuilder::finish`], after [`crate::fuse`] where it is on. The bits of a replay do not depend on it, but for tensors
+    /// that are halves.
     pub fn finish_with(mut self, fusion: Fusion) -> Plan {
         let mut slots = place(&self.launches, &mut self.transients);
         let mut fused = Report::default();
@@ -259,6 +310,11 @@ impl<'a> PlanBuilder<'a> {
             (self.launches, fused.fused) = fuse(launches, &self.transients, self.buffers);
             slots = place(&self.launches, &mut self.transients);
             fused.after = totals(&self.launches, &slots);
+        }
+        // Fusion counts its savings in f32, before a tensor is a half.
+        if self.halves.contains(&true) {
+            settle(&self.launches, &mut self.transients, &self.halves);
+            slots = place(&self.launches, &mut self.transients);
         }
         Plan {
             name: self.name,
@@ -280,7 +336,7 @@ fn totals(launches: &[Launch], slots: &[usize]) -> Totals {
 }
 
 /// Gives each transient a slot such that no two tensors alive at once share one; larger tensors choose first
-/// ("greedy by size", arXiv 2001.03288). Returns the slots' lengths.
+/// ("greedy by size", arXiv 2001.03288). Returns the slots' lengths in words.
 ///
 /// Slots are whole buffers, not ranges of one: WebGPU forbids binding a buffer for reading and for writing in one
 /// dispatch, even at disjoint ranges.
@@ -295,13 +351,13 @@ fn place(launches: &[Launch], transients: &mut [Transient]) -> Vec<usize> {
         }
     }
     let mut order: Vec<usize> = (0..transients.len()).filter(|index| spans[*index].is_some()).collect();
-    order.sort_by_key(|index| (std::cmp::Reverse(transients[*index].len), *index));
+    order.sort_by_key(|index| (std::cmp::Reverse(transients[*index].words()), *index));
     let mut slots: Vec<(usize, Vec<(usize, usize)>)> = Vec::new();
     for index in order {
         let Some((first, last)) = spans[index] else { continue };
         let free = |taken: &[(usize, usize)]| taken.iter().all(|(from, to)| last < *from || first > *to);
         let found = slots.iter().position(|(_, taken)| free(taken)).unwrap_or_else(|| {
-            slots.push((transients[index].len, Vec::new()));
+            slots.push((transients[index].words(), Vec::new()));
             slots.len() - 1
         });
         slots[found].1.push((first, last));

@@ -14,6 +14,7 @@
 // Workgroup memory: (BM + 72) * 16 * 4 bytes.
 // Bindings: 0 parameters, 1 source, 2 weights, then x [A,N,..] (RELU of the gradient), gate [A, width] (GATE), input_extents u32 [A]
 // (ELASTIC_INPUT), output_extents u32 [A] (ELASTIC_OUTPUT), known (ACCUMULATE 1), result, to which is added (ACCUMULATE 2).
+// Halves: source x known result
 // Consts: INPUT_GRADIENT = 0 1; TILE = 0 1 2; RELU = 0 1; GATE = 0 1; ACCUMULATE = 0 1 2
 // Consts: ELASTIC_INPUT = 0 1; ELASTIC_OUTPUT = 0 1
 
@@ -47,6 +48,7 @@ fn gather(base: u32, y: u32, x_: u32, ky: u32, kx: u32) -> f32 {
 
 #if TILE == 0
 
+// Packed: elements
 @compute @workgroup_size(256)
 fn main(
     @builtin(workgroup_id) workgroup: vec3<u32>,
@@ -126,6 +128,7 @@ fn store_row(architecture: u32, group: u32, row: u32, pixel: u32, values: vec4<f
     }
 }
 
+// Packed: runs
 @compute @workgroup_size(INVOCATIONS)
 fn main(
     @builtin(workgroup_id) workgroup: vec3<u32>,

@@ -12,6 +12,7 @@
 // Needs: subgroups of 8.
 // Bindings: 0 parameters, 1 source, 2 weights, then x [A,N,..] (RELU of the gradient), gate [A, width] (GATE), input_extents u32 [A]
 // (ELASTIC_INPUT), output_extents u32 [A] (ELASTIC_OUTPUT), known (ACCUMULATE 1), result, to which is added (ACCUMULATE 2).
+// Halves: source x known result
 // Consts: INPUT_GRADIENT = 0 1; ROWS = 8 16; RELU = 0 1; GATE = 0 1; ACCUMULATE = 0 1 2
 // Consts: ELASTIC_INPUT = 0 1; ELASTIC_OUTPUT = 0 1
 

@@ -12,6 +12,7 @@
 // Workgroup memory: 88 * 16 * 4 bytes.
 // Bindings: 0 parameters, 1 x, 2 dy, 3 gate [A, width] (GATE), then input_extents u32 [A]
 // (ELASTIC_INPUT), output_extents u32 [A] (ELASTIC_OUTPUT), dw [A, parts, rows of all groups, depth, weight taps].
+// Halves: x dy
 // Consts: TILE = 0 1; RELU = 0 1; GATE = 0 1
 // Consts: ELASTIC_INPUT = 0 1; ELASTIC_OUTPUT = 0 1
 

@@ -9,6 +9,7 @@
 // Needs: subgroups of 8.
 // Bindings: 0 parameters, 1 x, 2 dy, 3 gate [A, width] (GATE), then input_extents u32 [A]
 // (ELASTIC_INPUT), output_extents u32 [A] (ELASTIC_OUTPUT), dw [A, parts, rows of all groups, depth, weight taps].
+// Halves: x dy
 // Consts: RELU = 0 1; GATE = 0 1; ELASTIC_INPUT = 0 1; ELASTIC_OUTPUT = 0 1
 
 #import "shared/convolution_weights"

@@ -11,6 +11,7 @@
 // Rounds: kernel * (1 + kernel) + 8.
 // Bindings: 0 parameters, 1 source, 2 weights, then x (RELU of the gradient), gate [A, width] (GATE), output_extents u32 [A]
 // (ELASTIC_OUTPUT), reach u32 [A] (ELASTIC_REACH), known (ACCUMULATE 1), result, to which is added (ACCUMULATE 2).
+// Halves: source x known result
 // Consts: INPUT_GRADIENT = 0 1; SLIDE = 0 1; RELU = 0 1; GATE = 0 1; ACCUMULATE = 0 1 2
 // Consts: ELASTIC_OUTPUT = 0 1; ELASTIC_REACH = 0 1
 
@@ -83,6 +84,7 @@ fn store(at: u32, column: u32, value: f32) {
     result[at + column] = v;
 }
 
+// Packed: runs
 @compute @workgroup_size(64)
 fn main(
     @builtin(workgroup_id) workgroup: vec3<u32>,
@@ -170,6 +172,8 @@ fn main(
     let at = row * parameters.width;
     for (var i = 0u; i < 4u; i += 1u) {
         store(at, x0 + i, low[i]);
+    }
+    for (var i = 0u; i < 4u; i += 1u) {
         store(at, x0 + 4u + i, high[i]);
     }
 }

@@ -11,6 +11,7 @@
 // Workgroup memory: 64 * 2 * 16 bytes.
 // Bindings: 0 parameters, 1 x, 2 dy, then gate [A, width] (GATE), output_extents u32 [A] (ELASTIC_OUTPUT), reach u32 [A]
 // (ELASTIC_REACH), dw [A, parts, C, taps].
+// Halves: x dy
 // Consts: SLIDE = 0 1; RELU = 0 1; GATE = 0 1; ELASTIC_OUTPUT = 0 1; ELASTIC_REACH = 0 1
 
 #import "shared/grid"

@@ -4,6 +4,7 @@
 // OP: 0 a + b, 1 a - b, 2 a * b, 3 a / b, 4 max(a, b), 5 min(a, b), 6 1.0 where a > b and else 0.0.
 // CONTIGUOUS: a and b have the strides of y, which are not computed.
 // Bindings: 0 parameters, 1 a, 2 b, 3 y.
+// Halves: a b y
 // Consts: OP = 0 1 2 3 4 5 6; CONTIGUOUS = 0 1
 
 #import "shared/grid"
@@ -52,6 +53,7 @@ fn apply(u: f32, v: f32) -> f32 {
 #endif
 }
 
+// Packed: elements
 @compute @workgroup_size(256)
 fn main(
     @builtin(workgroup_id) workgroup: vec3<u32>,

@@ -9,6 +9,7 @@
 // the function f of a, 96 + f its derivative at a times b; f as in elementwise/unary.
 // LAYOUTS: two bits an input: 0 it lies as y does, 1 one value for all elements, 2 by its strides.
 // The values of LAYOUTS and STEP_k listed here stand for all others: the text depends on whether there is a step, not on which.
+// Halves: x0 x1 x2 x3 x4 x5 y
 // Consts: INPUTS = 0 1 2 3 4 5 6; LAYOUTS = 36; STEP_0 = 4097; STEP_1 = 25632; STEP_2 = 26464; STEP_3 = 8; STEP_4 = 25633
 // Consts: STEP_5 = 26468; STEP_6 = 3107; STEP_7 = 3424
 
@@ -151,6 +152,7 @@ fn coordinates(i: u32) -> vec4<u32> {
     return vec4<u32>(plane / parameters.shape.y, plane % parameters.shape.y, row % parameters.shape.z, i % parameters.shape.w);
 }
 
+// Packed: elements
 @compute @workgroup_size(256)
 fn main(
     @builtin(workgroup_id) workgroup: vec3<u32>,

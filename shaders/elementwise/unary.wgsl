@@ -5,6 +5,7 @@
 // 0 scale * x + shift, 1 relu, 2 exp, 3 log, 4 sqrt, 5 square, 6 reciprocal, 7 sin, 8 tanh, 9 sigmoid, 10 abs, 11 softplus,
 // 12 gelu, 13 gelu by tanh, 14 silu, 15 h-swish, 16 h-sigmoid.
 // Bindings: 0 parameters, 1 x [len], 2 y [len].
+// Halves: x y
 // Consts: OP = 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16
 
 #import "shared/grid"
@@ -78,6 +79,7 @@ fn apply(v: f32) -> f32 {
 #endif
 }
 
+// Packed: elements
 @compute @workgroup_size(256)
 fn main(
     @builtin(workgroup_id) workgroup: vec3<u32>,

@@ -6,6 +6,7 @@
 // 12 gelu, 13 gelu by tanh, 14 silu, 15 h-swish, 16 h-sigmoid.
 // The derivatives of relu and abs at 0 are 0; of h-swish at -3 and 3: 0 and 1, of h-sigmoid 0.
 // Bindings: 0 parameters, 1 x [len], 2 g [len], 3 y [len].
+// Halves: x g y
 // Consts: OP = 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16
 
 #import "shared/grid"
@@ -84,6 +85,7 @@ fn derivative(v: f32) -> f32 {
 #endif
 }
 
+// Packed: elements
 @compute @workgroup_size(256)
 fn main(
     @builtin(workgroup_id) workgroup: vec3<u32>,

@@ -9,6 +9,7 @@
 // Rounds: at most 10 for each 16 of K (loads 1 + 4, products 4), so 65,530.
 // Workgroup memory: (BM + BN + 8) * BK * 4 bytes.
 // Bindings: 0 parameters, 1 a, 2 b, with BIAS 3 bias [n] or [b,n], then c.
+// Halves: a b
 // Consts: TILE = 0 1 2 3; TRANSPOSE_A = 0 1; TRANSPOSE_B = 0 1; BIAS = 0 1
 
 #import "shared/grid"

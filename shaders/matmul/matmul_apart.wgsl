@@ -6,6 +6,7 @@
 // Grid: batch * ceil(M / 8) * ceil(N / 64) workgroups, folded into x and y; n runs fastest. K <= 65,535.
 // Rounds: K.
 // Bindings: 0 parameters, 1 a, 2 b, with BIAS 3 bias [n] or [b,n], then c.
+// Halves: a b
 // Consts: TRANSPOSE_A = 0 1; TRANSPOSE_B = 0 1; BIAS = 0 1
 
 #import "shared/grid"

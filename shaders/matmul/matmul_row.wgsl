@@ -7,6 +7,7 @@
 // Grid: batch * ceil(N / BN) workgroups, folded into x and y. K <= 4 * 65,527.
 // Rounds: K / SLICES + 4, at most.
 // Bindings: 0 parameters, 1 a, 2 b, with BIAS 3 bias [n] or [b,n], then c.
+// Halves: a b
 // Consts: TRANSPOSE_B = 0 1; BIAS = 0 1
 
 #import "shared/grid"

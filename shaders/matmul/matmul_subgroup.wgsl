@@ -9,6 +9,7 @@
 // Rounds: K / 8.
 // Needs: subgroups of 8.
 // Bindings: 0 parameters, 1 a, 2 b, with BIAS 3 bias [n] or [b,n], then c.
+// Halves: a b
 // Consts: TRANSPOSE_A = 0 1; TRANSPOSE_B = 0 1; BIAS = 0 1
 
 #import "shared/grid"

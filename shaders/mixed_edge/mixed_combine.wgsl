@@ -3,6 +3,7 @@
 // One invocation an element, each workgroup of one architecture; operations of weight 0 are skipped.
 // Grid: A * ceil(N * C * H * W / 256), folded into x and y.
 // Bindings: 0 parameters, 1 x, 2 z1, 3 z3, 4 statistics [2, A, C, 2], 5 weights [A, 5], then known (ACCUMULATE 1), y, to which is added (ACCUMULATE 2).
+// Halves: x z1 z3 known y
 // Consts: ACCUMULATE = 0 1 2
 
 #import "shared/grid"
@@ -29,6 +30,7 @@ fn normalised(z: f32, row: u32) -> f32 {
     return (z - statistics[2u * row]) / sqrt(statistics[2u * row + 1u] + parameters.epsilon);
 }
 
+// Packed: elements
 @compute @workgroup_size(256)
 fn main(
     @builtin(workgroup_id) workgroup: vec3<u32>,

@@ -4,6 +4,7 @@
 // One invocation an element, each workgroup of one architecture; operations of weight 0 are skipped.
 // Grid: A * ceil(N * C * H * W / 256), folded into x and y.
 // Bindings: 0 parameters, 1 g, 2 weights [A, 5], then known (ACCUMULATE 1), dx, to which is added (ACCUMULATE 2).
+// Halves: g known dx
 // Consts: ACCUMULATE = 0 1 2
 
 #import "shared/grid"
@@ -23,6 +24,7 @@ fn tap(plane: u32, i: u32, j: u32) -> f32 {
     return pool_share(i, j) * g[plane + i * parameters.width + j];
 }
 
+// Packed: elements
 @compute @workgroup_size(256)
 fn main(
     @builtin(workgroup_id) workgroup: vec3<u32>,

@@ -3,6 +3,7 @@
 // One invocation an element of both, each workgroup of one architecture; where the weight is 0 dz is left as it was.
 // Grid: A * ceil(N * C * H * W / 256), folded into x and y.
 // Bindings: 0 parameters, 1 g, 2 z1, 3 z3, 4 statistics [2, A, C, 2], 5 sums [A, C, 5], 6 weights [A, 5], 7 dz1, 8 dz3.
+// Halves: g z1 z3 dz1 dz3
 
 #import "shared/grid"
 #import "shared/mixed_edge"
@@ -24,6 +25,7 @@ fn gradient(upstream: f32, z: f32, statistics_row: u32, row: u32, column: u32) -
     return inverse * (upstream - mean - (z - statistics[2u * statistics_row]) * along);
 }
 
+// Packed: elements
 @compute @workgroup_size(256)
 fn main(
     @builtin(workgroup_id) workgroup: vec3<u32>,

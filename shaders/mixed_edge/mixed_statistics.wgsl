@@ -4,6 +4,7 @@
 // Grid: 2 * A * C workgroups, folded into x and y.
 // Rounds: 2 * ceil(N * H * W / 256) + 24, with N * H * W <= 256 * 32,000.
 // Bindings: 0 parameters, 1 z1, 2 z3 [A, N, C, H, W], 3 weights [A, 5], 4 statistics [2, A, C, 2].
+// Halves: z1 z3
 
 #import "shared/grid"
 #import "shared/mixed_edge"

@@ -4,6 +4,7 @@
 // Grid: A * C workgroups, folded into x and y.
 // Rounds: ceil(N * H * W / 256) + 24, with N * H * W <= 256 * 32,000.
 // Bindings: 0 parameters, 1 g, 2 x, 3 z1, 4 z3, 5 statistics [2, A, C, 2], 6 weights [A, 5], 7 sums [A, C, 5].
+// Halves: g x z1 z3
 
 #import "shared/grid"
 #import "shared/mixed_edge"

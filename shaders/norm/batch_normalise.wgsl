@@ -4,6 +4,7 @@
 // Grid: ceil(A * N * C * S / 256), folded into x and y.
 // Bindings: 0 parameters, 1 x [A, N, C, S], 2 statistics [A, C, 2], unless AFFINE 0 then scale, shift;
 // with SUMMAND then summand [A, N, C, S]; last y [A, N, C, S].
+// Halves: x summand y
 // Consts: AFFINE = 0 1 2; RELU = 0 1; SUMMAND = 0 1
 
 #import "shared/grid"
@@ -29,6 +30,7 @@ struct Parameters {
 #endif
 @group(0) @binding(_) var<storage, read_write> y: array<f32>;
 
+// Packed: elements
 @compute @workgroup_size(256)
 fn main(
     @builtin(workgroup_id) workgroup: vec3<u32>,

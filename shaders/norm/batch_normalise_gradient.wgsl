@@ -4,6 +4,7 @@
 // One invocation an element. AFFINE: 0 no scale and shift, 1 [C], 2 [A, C].
 // Grid: ceil(A * N * C * S / 256), folded into x and y.
 // Bindings: 0 parameters, 1 g, 2 x [A, N, C, S], 3 statistics, 4 sums [A, C, 2], unless AFFINE 0 then scale, shift; last dx [A, N, C, S].
+// Halves: g x dx
 // Consts: AFFINE = 0 1 2; RELU = 0 1
 
 #import "shared/grid"
@@ -31,6 +32,7 @@ struct Parameters {
 @group(0) @binding(7) var<storage, read_write> dx: array<f32>;
 #endif
 
+// Packed: elements
 @compute @workgroup_size(256)
 fn main(
     @builtin(workgroup_id) workgroup: vec3<u32>,

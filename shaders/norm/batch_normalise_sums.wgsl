@@ -4,6 +4,7 @@
 // Grid: A * C workgroups, folded into x and y.
 // Rounds: ceil(N * S / 256) + 8, with N * S <= 256 * 32,000.
 // Bindings: 0 parameters, 1 g [A, N, C, S], 2 x [A, N, C, S], 3 statistics [A, C, 2], unless AFFINE 0 then scale, shift; last sums [A, C, 2].
+// Halves: g x
 // Consts: AFFINE = 0 1 2; RELU = 0 1
 
 #import "shared/grid"

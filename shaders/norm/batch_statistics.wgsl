@@ -4,6 +4,7 @@
 // Grid: A * C workgroups, folded into x and y.
 // Rounds: 2 * ceil(N * S / 256) + 24, with N * S <= 256 * 32,000.
 // Bindings: 0 parameters, 1 x [A, N, C, S], 2 statistics [A, C, 2].
+// Halves: x
 
 #import "shared/grid"
 #import "shared/moments"

@@ -2,6 +2,7 @@
 // g = clip * gradient (+ weight_decay * p, or p *= 1 - rate * weight_decay first);  m = beta1 m + (1 - beta1) g;
 // v = beta2 v + (1 - beta2) g^2;  p -= rate * (m / c1) / (sqrt(v / c2) + epsilon),  c = 1 - beta^(clock[0] + 1).
 //
+// With a clip below 0 the step is left out.
 // The rate and the corrections are computed here from clock[0]. An invocation updates four elements, 256 apart.
 // Grid: ceil(len / 1024), folded into x and y.
 // Bindings: 0 parameters, 1 gradient [len], 2 clip [1], 3 clock [2] (u32), 4 parameter [len], 5 first_moment [len],
@@ -58,6 +59,9 @@ fn main(
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) local: u32,
 ) {
+    if clip[0] < 0.0 {
+        return;
+    }
     let first = flat_workgroup(workgroup, groups) * 1024u + local;
     let t = clock[0];
     let rate = schedule_rate(

@@ -1,6 +1,7 @@
 // One step of stochastic gradient descent with momentum and weight decay, in place, PyTorch's form, f32:
 // g = clip * gradient + weight_decay * p;  v = momentum * v + g;  p -= rate * (NESTEROV ? g + momentum * v : v).
 //
+// With a clip below 0 the step is left out.
 // The rate is computed here from clock[0]. An invocation updates four elements, 256 apart.
 // Grid: ceil(len / 1024), folded into x and y.
 // Bindings: 0 parameters, 1 gradient [len], 2 clip [1], 3 clock [2] (u32), 4 parameter [len], 5 velocity [len].
@@ -48,6 +49,9 @@ fn main(
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) local: u32,
 ) {
+    if clip[0] < 0.0 {
+        return;
+    }
     let first = flat_workgroup(workgroup, groups) * 1024u + local;
     let rate = schedule_rate(
         clock[0],

@@ -7,6 +7,7 @@
 // Rounds: window * (1 + window) forward; in the gradient as many windows as hold an element, each with its own for the maximum: at
 // most (reach + reach^2 (1 + window + window^2)), reach = ceil(window / stride).
 // Bindings: 0 parameters, then x (forward, or the gradient of the maximum), dy (GRADIENT), and y or dx.
+// Halves: x dy y dx
 // Consts: MAXIMUM = 0 1; GRADIENT = 0 1
 
 #import "shared/grid"
@@ -68,6 +69,7 @@ fn largest(base: u32, rows: vec2<u32>, columns: vec2<u32>) -> u32 {
 }
 #endif
 
+// Packed: elements
 @compute @workgroup_size(256)
 fn main(
     @builtin(workgroup_id) workgroup: vec3<u32>,

@@ -5,6 +5,7 @@
 // Grid: outer workgroups (TREE 1) or ceil(outer / 256), folded into x and y. axis <= 256 * 65,527.
 // Rounds: ceil(axis / 256) + 8 (TREE 1), or axis (TREE 0, of an axis of at most 65,535).
 // Bindings: 0 parameters, 1 a [outer, axis], 2 b [outer, axis], 3 y [outer].
+// Halves: a b
 // Consts: TREE = 0 1
 
 #import "shared/grid"

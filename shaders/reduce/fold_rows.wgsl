@@ -5,6 +5,7 @@
 // Grid: ceil(len / 256), folded into x and y.
 // Rounds: rows, at most 65,535.
 // Bindings: 0 parameters, with INITIAL 1 initial [len], then x [rows, len], with SECOND second, last y [len].
+// Halves: x second
 // Consts: INITIAL = 0 1; SECOND = 0 1
 
 #import "shared/grid"

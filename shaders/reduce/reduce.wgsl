@@ -6,6 +6,7 @@
 // Grid: outer * inner workgroups (TREE 1) or ceil(outer * inner / 256), folded into x and y. axis <= 256 * 65,527.
 // Rounds: ceil(axis / 256) + 8 (TREE 1), or axis (TREE 0, of an axis of at most 65,535).
 // Bindings: 0 parameters, 1 x [outer, axis, inner], 2 y [outer, inner].
+// Halves: x
 // Consts: KIND = 0 1 2 3; TREE = 0 1
 
 #import "shared/grid"

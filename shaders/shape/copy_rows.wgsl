@@ -3,6 +3,7 @@
 //
 // One invocation an element of a piece. Grid: ceil(elements of all pieces / 256), folded into x and y.
 // Bindings: 0 parameters, with SPLIT 1 source; then PIECES tensors; without SPLIT last destination.
+// Halves: source destination piece0 piece1 piece2 piece3 piece4 piece5 piece6
 // Consts: PIECES = 1 2 3 4 5 6 7; SPLIT = 0 1
 
 #import "shared/grid"
@@ -76,6 +77,7 @@ struct Parameters {
 @group(0) @binding(_) var<storage, read_write> destination: array<f32>;
 #endif
 
+// Packed: elements
 @compute @workgroup_size(256)
 fn main(
     @builtin(workgroup_id) workgroup: vec3<u32>,

@@ -3,6 +3,7 @@
 //
 // One invocation an element. Grid: ceil(elements / 256), folded into x and y.
 // Bindings: 0 parameters, 1 source, 2 destination.
+// Halves: source destination
 
 #import "shared/grid"
 
@@ -19,6 +20,7 @@ struct Parameters {
 @group(0) @binding(1) var<storage, read> source: array<f32>;
 @group(0) @binding(2) var<storage, read_write> destination: array<f32>;
 
+// Packed: elements
 @compute @workgroup_size(256)
 fn main(
     @builtin(workgroup_id) workgroup: vec3<u32>,

@@ -7,9 +7,11 @@
 //! and HLSL.
 
 mod catalogue;
+mod halves;
 mod preprocess;
 
 pub use catalogue::{Permutation, catalogue, declared_constants};
+pub use halves::{Binding, Form, bindings_of, halves_of, specialise_halves};
 pub use preprocess::{ShaderError, specialise};
 
 include!(concat!(env!("OUT_DIR"), "/files.rs"));

@@ -21,6 +21,16 @@ pub enum ShaderError {
         /// What the caller gave.
         given: Vec<String>,
     },
+    /// A binding that this shader cannot store as halves.
+    #[error("shader `{file}`: as halves, `{binding}` {reason}")]
+    Halves {
+        /// The shader.
+        file: String,
+        /// The binding.
+        binding: String,
+        /// What is in the way.
+        reason: String,
+    },
     /// A directive that is malformed, unbalanced or names something unknown.
     #[error("{file}.wgsl:{line}: {message}")]
     Directive {

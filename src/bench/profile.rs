@@ -67,12 +67,13 @@ impl Profile {
         let recording = ready.recording()?;
         let (times, clock) = ready.launch_times()?;
         let launches = workload.plan.launches.iter().zip(times).map(|(launch, milliseconds)| {
-            let (seconds, bound) = roofline.least(&*launch.kernel);
+            let cost = workload.plan.launch_cost(launch);
+            let (seconds, bound) = roofline.least(cost);
             LaunchProfile {
                 label: launch.label.clone(),
                 kernel: launch.kernel.name(),
                 launches: 1,
-                cost: launch.kernel.cost(),
+                cost,
                 milliseconds,
                 least: 1e3 * seconds,
                 bound,

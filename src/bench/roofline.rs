@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use parnas_kernels::ops::{PeakCopy, PeakMultiplyAdd};
-use parnas_kernels::{DeviceFacts, Kernel, Plan};
+use parnas_kernels::{Cost, DeviceFacts, Kernel, Plan};
 
 use super::{BenchError, Pass, Sampling, Timing, Workload};
 use crate::graph::{Graph, GraphError, Initial, Role, Store, Tensor};
@@ -83,9 +83,8 @@ impl Roofline {
         fitting.map_or(f64::INFINITY, |(_, gbytes)| *gbytes)
     }
 
-    /// The least seconds of a kernel, and what they are bound by.
-    pub fn least(&self, kernel: &dyn Kernel) -> (f64, Bound) {
-        let cost = kernel.cost();
+    /// The least seconds of what costs this, and what they are bound by.
+    pub fn least(&self, cost: Cost) -> (f64, Bound) {
         let compute = cost.operations as f64 / (self.gflops * 1e9);
         let memory = cost.bytes as f64 / (self.gbytes(cost.bytes) * 1e9);
         if compute >= memory { (compute, Bound::Compute) } else { (memory, Bound::Memory) }
@@ -95,7 +94,7 @@ impl Roofline {
     pub fn least_of(&self, plan: &Plan) -> (f64, Bound) {
         let (mut all, mut compute) = (0.0, 0.0);
         for launch in &plan.launches {
-            let (seconds, bound) = self.least(&*launch.kernel);
+            let (seconds, bound) = self.least(plan.launch_cost(launch));
             all += seconds;
             if bound == Bound::Compute {
                 compute += seconds;

@@ -7,7 +7,7 @@ use super::case::{Build, Case};
 use super::{BenchError, Workload};
 use crate::graph::{Graph, GraphError, Initial, Persistent, Role, SgdOptions, SgdState, Store};
 use crate::nn::{Normalisation, Shared, Supernet};
-use crate::search::config::Configuration;
+use crate::search::config::{Configuration, Precision};
 use crate::search::rehearsal::{Rehearsal, noise};
 use crate::search::setup::RunSpace;
 use crate::space::nas_bench_201::{EDGES, NasBench201, NasBench201Config, NasBench201Supernet};
@@ -20,10 +20,11 @@ const fn step(name: &'static str, build: fn(&'static str, &DeviceFacts) -> Resul
 }
 
 /// Every step, one line each.
-pub(super) static STEPS: [Case; 3] = [
+pub(super) static STEPS: [Case; 4] = [
     step("supernet step", |case, _| supernet().map_err(|source| BenchError::Graph { case, source: Box::new(source) })),
-    step("modnas step A13", |case, facts| modnas(case, facts, 13)),
-    step("modnas step A1", |case, facts| modnas(case, facts, 1)),
+    step("modnas step A13", |case, facts| modnas(case, facts, 13, Precision::F32)),
+    step("modnas step A1", |case, facts| modnas(case, facts, 1, Precision::F32)),
+    step("modnas step A1 f16", |case, facts| modnas(case, facts, 1, Precision::F16)),
 ];
 
 /// NAS-Bench-201 on CIFAR-10 with one cell a stage.
@@ -78,10 +79,16 @@ fn supernet() -> Result<Workload, GraphError> {
 /// A whole step of MODNAS with the published hyper-parameters, for `devices` devices: the hypernetwork on one preference each, and
 /// the weights on as many architectures. A sample is 13 device's worth of steps whatever their number, so that it always draws as
 /// many architectures.
-fn modnas(case: &'static str, facts: &DeviceFacts, devices: usize) -> Result<Workload, BenchError> {
+fn modnas(
+    case: &'static str,
+    facts: &DeviceFacts,
+    devices: usize,
+    precision: Precision,
+) -> Result<Workload, BenchError> {
     let configuration = Configuration {
         cells_per_stage: NETWORK.cells_per_stage as usize,
         batch_size: BATCH,
+        precision,
         preferences_per_device: 1,
         weight_architectures: devices,
         ..Configuration::preset("modnas-nb201").unwrap_or_default()

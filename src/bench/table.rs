@@ -76,8 +76,8 @@ pub fn comparison(comparison: &Comparison, tolerance: f64) -> String {
     )
 }
 
-/// What a plan will take, known before it runs.
-pub fn planned(name: &str, workload: &Workload) -> String {
+/// What a plan will take on a device of this kind, known before it runs.
+pub fn planned(name: &str, workload: &Workload, kind: DeviceKind) -> String {
     let Workload { plan, store, .. } = workload;
     let cost = plan.cost();
     format!(
@@ -86,7 +86,7 @@ pub fn planned(name: &str, workload: &Workload) -> String {
         plan.launches.len(),
         cost.operations as f64 / 1e9,
         cost.bytes as f64 / 1e9,
-        mebibytes(workload.bytes()),
+        mebibytes(workload.bytes(kind)),
         mebibytes(store.bytes()),
         mebibytes(plan.peak_bytes()),
         plan.slots.len(),

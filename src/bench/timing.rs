@@ -104,7 +104,7 @@ impl Timing {
             clock: measured.clock.as_str().to_owned(),
             replays: measured.replays,
             launches: workload.plan.launches.len(),
-            bytes: workload.bytes(),
+            bytes: workload.bytes(facts.kind),
             prepare_ms: rounded(preparation.as_secs_f64() * 1e3),
         })
     }

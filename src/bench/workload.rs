@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use parnas_kernels::{DeviceFacts, Executor, Plan, Prepared};
+use parnas_kernels::{DeviceFacts, DeviceKind, Executor, Plan, Prepared};
 
 use super::BenchError;
 use crate::graph::{Persistent, Runtime, Store};
@@ -89,9 +89,9 @@ impl Workload {
         Self { store, plan, feed: Vec::new(), rewind: Vec::new(), replays: 1 }
     }
 
-    /// Bytes that it takes: its tensors, the memory slots and the parameters of its launches.
-    pub fn bytes(&self) -> u64 {
-        memory::step_bytes(&self.plan, &self.store)
+    /// Bytes that it takes on a device of this kind: its tensors, the memory slots and the parameters of its launches.
+    pub fn bytes(&self, kind: DeviceKind) -> u64 {
+        memory::step_bytes(&self.plan, &self.store, kind)
     }
 
     /// Makes it ready on a device.

@@ -37,6 +37,7 @@ fn describe(out: &mut impl Write, all: &[DeviceFacts], choosable: &[DeviceFacts]
             line("bindings", format!("{} storage buffers a stage", facts.storage_buffers))?;
             line("features", features(facts))?;
         }
+        line("halves", halves(facts).to_owned())?;
         writeln!(out)?;
     }
     if let Some(default) = default {
@@ -61,6 +62,15 @@ fn size(bytes: u64) -> String {
     match bytes {
         0..MEBIBYTE => Bytes(bytes).to_string(),
         _ => format!("{} MiB", bytes / MEBIBYTE),
+    }
+}
+
+/// What `--precision f16` does there.
+fn halves(facts: &DeviceFacts) -> &'static str {
+    match (facts.kind, facts.f16) {
+        (DeviceKind::Cpu, _) => "widened around each launch, which saves less memory than on a GPU and takes time",
+        (_, true) => "stored as f16",
+        (_, false) => "packed, two in a word: the device has no f16",
     }
 }
 
@@ -107,6 +117,7 @@ mod tests {
             "buffers to 2048 MiB, bindings to 128 MiB",
             "16KiB of memory",
             "subgroups of 32 to 64",
+            "halves     packed, two in a word",
             "\ncpu\n",
             "The default is vulkan:0: it is the first integrated GPU.",
         ] {

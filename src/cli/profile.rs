@@ -33,7 +33,7 @@ pub(super) fn profile(out: &mut impl Write, arguments: &ProfileArguments) -> Res
         None => step_of(&configuration)?,
     };
     let (roofline, _) = Roofline::measure(&facts, Sampling::default())?;
-    writeln!(out, "{}\n\n{}", table::head(&facts, &roofline), table::planned(&name, &workload))?;
+    writeln!(out, "{}\n\n{}", table::head(&facts, &roofline), table::planned(&name, &workload, facts.kind))?;
     out.flush()?;
     let profile = Profile::measure(&workload, &facts, &roofline)?;
     writeln!(out, "{}", table::profile(&profile, &roofline, &workload, arguments.launches))?;

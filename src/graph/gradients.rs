@@ -3,7 +3,8 @@
 use super::{Graph, GraphError, Result, Tensor, Upstream};
 
 impl Graph {
-    /// The gradients of `sum(seeds . outputs)` with respect to `wanted`, as tensors of this graph.
+    /// The gradients of `sum(seeds . outputs)` with respect to `wanted`, as tensors of this graph. Where an operation was built in
+    /// halves ([`Graph::in_halves`]), so is its gradient.
     ///
     /// `outputs` pairs each output with the gradient it starts from (same shape). Only nodes between the wanted tensors
     /// and the outputs are differentiated, and only with respect to inputs that lead to a wanted tensor.
@@ -49,6 +50,8 @@ impl Graph {
                 .as_ref()
                 .ok_or_else(|| GraphError::NoGradient { operation: node.name, label: node.label.clone() })?;
             let outer = std::mem::replace(&mut self.scope, vec![format!("gradient of {}", node.label)]);
+            let halves = node.outputs.iter().any(|output| self.infos[output.0].halves);
+            let outside = std::mem::replace(&mut self.halves, halves);
             let of_inputs = backward(self, &mut upstream)?;
             for (place, (input, gradient)) in node.inputs.iter().zip(of_inputs).enumerate() {
                 let (Some(gradient), true) = (gradient, upstream.wanted[place]) else { continue };
@@ -60,6 +63,7 @@ impl Graph {
                     Some(known) => self.add(known, gradient)?,
                 });
             }
+            self.halves = outside;
             self.scope = outer;
         }
         wanted

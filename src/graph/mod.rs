@@ -81,6 +81,8 @@ struct Info {
     view_of: Option<Tensor>,
     /// Whether it is one tensor that several architectures share (see [`Graph::share`]).
     shared: bool,
+    /// Whether it may be stored as halves.
+    halves: bool,
 }
 
 /// A graph under construction. See the module.
@@ -90,6 +92,8 @@ pub struct Graph {
     nodes: Vec<Node>,
     scope: Vec<String>,
     persistent: HashMap<BufferId, Tensor>,
+    /// Whether tensors may be stored as halves from now on.
+    halves: bool,
 }
 
 impl fmt::Debug for Graph {
@@ -135,6 +139,15 @@ impl Graph {
         result
     }
 
+    /// Builds what may be stored as halves: the results of operations within `body`, and their gradients. Which of them become
+    /// halves, the plan decides ([`parnas_kernels::halves`]); computations are in f32 as ever, and persistent tensors stay f32.
+    pub fn in_halves<T>(&mut self, body: impl FnOnce(&mut Self) -> T) -> T {
+        let outer = std::mem::replace(&mut self.halves, true);
+        let result = body(self);
+        self.halves = outer;
+        result
+    }
+
     /// A persistent tensor in this graph.
     pub fn input(&mut self, persistent: &Persistent) -> Tensor {
         if let Some(tensor) = self.persistent.get(&persistent.buffer) {
@@ -147,7 +160,7 @@ impl Graph {
     }
 
     fn tensor(&mut self, shape: Vec<usize>) -> Tensor {
-        self.infos.push(Info { shape, persistent: None, view_of: None, shared: false });
+        self.infos.push(Info { shape, persistent: None, view_of: None, shared: false, halves: self.halves });
         Tensor(self.infos.len() - 1)
     }
 
@@ -291,7 +304,13 @@ impl Graph {
                 let root = self.root(tensor);
                 *operands[root.0].get_or_insert_with(|| match &self.infos[root.0].persistent {
                     Some((buffer, _)) => Operand::Persistent(*buffer),
-                    None => plan.transient(format!("{} {}", node.label, root.0), self.len(root)),
+                    None => {
+                        let tensor = plan.transient(format!("{} {}", node.label, root.0), self.len(root));
+                        if self.infos[root.0].halves {
+                            plan.allow_halves(tensor);
+                        }
+                        tensor
+                    }
                 })
             };
             let inputs: Vec<Operand> = node.inputs.iter().map(|input| resolve(&mut plan, *input)).collect();

@@ -262,7 +262,8 @@ fn steps(session: &mut Session, files: &RunFiles, done: u64, log: &mut Logged<'_
     log.stage("searching")?;
     let mut level = temperature(&session.configuration, done);
     let (plan, parts) = session.step_plan(level)?;
-    let mebibytes = memory::step_bytes(&plan, &session.store) as f64 / (1 << 20) as f64;
+    let mebibytes =
+        memory::step_bytes(&plan, &session.store, session.runtime.executor.facts().kind) as f64 / (1 << 20) as f64;
     log.note(&format!(
         "a step: {} launches in {parts} chunk{}, {mebibytes:.1} MiB, {:.2} GFLOP",
         plan.launches.len(),

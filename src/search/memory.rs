@@ -1,6 +1,6 @@
 //! What a step takes of the device's memory, and how it is cut until it takes no more than it may.
 
-use parnas_kernels::{DeviceFacts, Plan};
+use parnas_kernels::{DeviceFacts, DeviceKind, Plan};
 
 use super::SearchError;
 use super::config::Configuration;
@@ -14,6 +14,8 @@ pub struct Budget {
     pub total: u64,
     /// A single tensor.
     pub largest: u64,
+    /// The kind of the device.
+    pub kind: DeviceKind,
 }
 
 impl Budget {
@@ -22,14 +24,16 @@ impl Budget {
         Self {
             total: configuration.memory.map_or_else(half_of_memory, |bytes| bytes.0),
             largest: facts.max_binding.min(facts.max_buffer),
+            kind: facts.kind,
         }
     }
 }
 
-/// Bytes that are allocated while a step runs, known before it does: the tensors of the run, the memory slots of the step's own,
-/// and the parameters of its launches.
-pub fn step_bytes(plan: &Plan, store: &Store) -> u64 {
-    store.bytes() + plan.peak_bytes() + plan.parameter_bytes()
+/// Bytes that are allocated while a step runs on a device of this kind, known before it does: the tensors of the run, the memory
+/// slots of the step's own, the parameters of its launches, and on the CPU what halves are widened into.
+pub fn step_bytes(plan: &Plan, store: &Store, kind: DeviceKind) -> u64 {
+    let staging = if kind == DeviceKind::Cpu { plan.staging_bytes() } else { 0 };
+    store.bytes() + plan.peak_bytes() + plan.parameter_bytes() + staging
 }
 
 /// The plan of a step whose architectures, at most `rows` in a level, run in as few chunks as the budget allows.
@@ -47,7 +51,7 @@ pub fn fitting_plan(
     let mut parts = 1;
     loop {
         let plan = state.plan(store, networks, options, parts)?;
-        let needed = step_bytes(&plan, store);
+        let needed = step_bytes(&plan, store, budget.kind);
         let largest = plan.slots.iter().map(|len| 4 * *len as u64).max().unwrap_or(0);
         if needed <= budget.total && largest <= budget.largest {
             return Ok((plan, parts));

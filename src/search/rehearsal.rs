@@ -4,7 +4,7 @@
 use parnas_kernels::{DeviceFacts, Plan};
 
 use super::SearchError;
-use super::config::Configuration;
+use super::config::{Configuration, Precision};
 use super::memory::{self, Budget};
 use super::objectives::Objectives;
 use super::setup::{self, RunSpace};
@@ -78,6 +78,7 @@ impl Rehearsal {
             features: &features,
             upper_rows: devices * per,
             lower_rows: configuration.weight_architectures,
+            halves: configuration.precision == Precision::F16,
         };
         let rows = dimensions.upper_rows.max(dimensions.lower_rows);
         let state = StepState::new(&mut store, &networks, &dimensions, objectives);

@@ -8,7 +8,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 use super::SearchError;
-use super::config::Configuration;
+use super::config::{Configuration, Precision};
 use super::memory::{self, Budget};
 use super::objectives::Objectives;
 use super::results::PredictorCheck;
@@ -160,6 +160,7 @@ impl Session {
                 features: &features,
                 upper_rows: profiles.len() * configuration.preferences_per_device,
                 lower_rows: configuration.weight_architectures,
+                halves: configuration.precision == Precision::F16,
             };
             StepState::new(&mut store, &networks, &dimensions, objectives)
         };

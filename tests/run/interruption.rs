@@ -99,10 +99,10 @@ fn killed_runs_on_an_adapter_go_on_to_the_same_bits() {
 #[cfg(unix)]
 #[test]
 fn an_interrupted_run_says_how_to_go_on() {
-    for device in devices() {
+    for (device, precision) in devices().into_iter().flat_map(|device| [(device.clone(), "f32"), (device, "f16")]) {
         let folder = tempfile::tempdir().unwrap();
         let steps = if device == "cpu" { "600" } else { "30" };
-        let flags = ["--steps", steps, "--checkpoint-every", "5"];
+        let flags = ["--steps", steps, "--checkpoint-every", "5", "--precision", precision];
         let whole = checkpoint(&search(&folder.path().join("whole"), &device, &flags));
         let runs = folder.path().join("interrupted");
         let child = start(&runs, &device, &flags);
@@ -115,7 +115,7 @@ fn an_interrupted_run_says_how_to_go_on() {
         let hint = format!("`parnas resume {}`", root.display());
         assert!(message.contains("interrupted after step") && message.contains(&hint), "{message}");
         succeed(&["resume", root.to_str().unwrap()]);
-        assert!(checkpoint(&root) == whole, "the resumed run differs on {device}");
+        assert!(checkpoint(&root) == whole, "the resumed run differs in {precision} on {device}");
     }
 }
 

@@ -5,6 +5,7 @@ mod explain;
 mod folder;
 #[cfg(target_os = "linux")]
 mod full_disk;
+mod halves;
 mod interruption;
 mod leak;
 mod objectives;

@@ -5,6 +5,7 @@ mod adapter;
 mod agreement;
 mod alone;
 mod common;
+mod halves;
 mod memory;
 mod plan;
 mod replay;

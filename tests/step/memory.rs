@@ -3,7 +3,7 @@
 use parnas::data::Dataset;
 use parnas::graph::Runtime;
 use parnas::search::SearchError;
-use parnas::search::config::{Bytes, Configuration};
+use parnas::search::config::{Bytes, Configuration, Precision};
 use parnas::search::memory::step_bytes;
 use parnas::search::rehearsal::Rehearsal;
 use parnas::search::setup::RunSpace;
@@ -19,10 +19,13 @@ fn configuration(memory: Option<u64>) -> Configuration {
 }
 
 fn rehearsal(memory: Option<u64>, facts: &DeviceFacts) -> Result<Rehearsal, SearchError> {
-    let configuration = configuration(memory);
+    rehearsal_of(&configuration(memory), facts)
+}
+
+fn rehearsal_of(configuration: &Configuration, facts: &DeviceFacts) -> Result<Rehearsal, SearchError> {
     let dataset = Dataset::open(None).expect("the bundled digits are there");
-    let space = RunSpace::new(&configuration, &dataset).expect("the network fits the digits");
-    Rehearsal::new(&configuration, &space, 3, facts)
+    let space = RunSpace::new(configuration, &dataset).expect("the network fits the digits");
+    Rehearsal::new(configuration, &space, 3, facts)
 }
 
 fn devices() -> Vec<DeviceFacts> {
@@ -51,11 +54,16 @@ fn assert_near(what: &str, planned: u64, actual: u64) {
 #[test]
 fn a_step_takes_the_memory_that_was_said_before() {
     let _alone = alone();
-    for facts in devices() {
-        let rehearsal = rehearsal(None, &facts).expect("the step fits");
-        let planned = step_bytes(&rehearsal.plan, &rehearsal.store);
+    let both = |facts: DeviceFacts| [Precision::F32, Precision::F16].map(|precision| (precision, facts.clone()));
+    for (precision, facts) in devices().into_iter().flat_map(both) {
+        let configuration = Configuration { precision, ..configuration(None) };
+        let rehearsal = rehearsal_of(&configuration, &facts).expect("the step fits");
+        let planned = step_bytes(&rehearsal.plan, &rehearsal.store, facts.kind);
         let (held, reported) = allocated(&rehearsal, &facts);
-        println!("{}: {planned} bytes planned, {held} held, {reported:?} by wgpu's allocator", facts.selector);
+        println!(
+            "{} {precision:?}: {planned} bytes planned, {held} held, {reported:?} by wgpu's allocator",
+            facts.selector
+        );
         assert_near(&format!("the executor on {}", facts.selector), planned, held);
         if let Some(reported) = reported {
             assert_near(&format!("wgpu's allocator on {}", facts.selector), planned, reported);
@@ -72,7 +80,7 @@ fn a_search_takes_the_memory_that_was_said_before() {
         let (plan, _) = session.step_plan(1.0).expect("the step fits");
         let _prepared = session.runtime.prepare(&plan).expect("the step fits");
         let held = session.runtime.executor.allocated_bytes();
-        assert_near(&format!("a session on {}", facts.selector), step_bytes(&plan, &session.store), held);
+        assert_near(&format!("a session on {}", facts.selector), step_bytes(&plan, &session.store, facts.kind), held);
     }
 }
 

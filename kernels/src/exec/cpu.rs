@@ -1,11 +1,13 @@
 //! The CPU executor: launches run one after another, each parallel inside.
 
 use super::ledger::{Entry, Ledger};
-use crate::cpu::{Cpu, RawView, Views, reserve_scratch};
+use crate::cpu::{ALIGNMENT, Cpu, RawView, Views, reserve_scratch};
 use crate::device::DeviceFacts;
-use crate::launch::Kernel;
+use crate::halves::{narrow, widen};
+use crate::launch::{Access, Kernel};
 use crate::plan::{BufferId, BufferInfo, Buffers, Operand, Plan};
 use crate::{Error, Result};
+use half::f16;
 use std::sync::Arc;
 
 /// Runs plans on the CPU. See [`crate::Executor`].
@@ -18,6 +20,8 @@ pub struct CpuExecutor {
     persistent: Vec<Memory>,
     // Prepared plans point into these and keep them alive, a slot that has become too small for a newer plan too.
     slots: Vec<Arc<Memory>>,
+    // Halves, widened for a launch.
+    staging: Arc<Memory>,
     ledger: Ledger,
 }
 
@@ -58,11 +62,45 @@ impl Drop for Memory {
     }
 }
 
+/// A launch whose operands are resolved to addresses.
+#[derive(Debug)]
+struct ReadyCpu {
+    kernel: Arc<dyn Kernel>,
+    views: Vec<RawView>,
+    /// The views that are widened copies, and where their halves lie.
+    halves: Vec<(RawView, *mut f16)>,
+}
+
+// SAFETY: as a RawView, the addresses are used under the rules of `run_each` alone.
+unsafe impl Send for ReadyCpu {}
+// SAFETY: as above.
+unsafe impl Sync for ReadyCpu {}
+
+impl ReadyCpu {
+    /// Calls `convert` with the widened copy and the halves of each view that has both and is accessed as `wanted` says.
+    ///
+    /// # Safety
+    /// As for [`Views::new`], and the halves are used by nothing else meanwhile.
+    unsafe fn each_copy(&self, wanted: impl Fn(Access) -> bool, convert: impl Fn(&mut [f32], &mut [f16])) {
+        for (view, halves) in self.halves.iter().filter(|(view, _)| wanted(view.access)) {
+            // SAFETY: promised by the caller; both are `len` long by the plan, and lie in distinct buffers.
+            let (numbers, halves) = unsafe {
+                (
+                    std::slice::from_raw_parts_mut(view.pointer, view.len),
+                    std::slice::from_raw_parts_mut(*halves, view.len),
+                )
+            };
+            convert(numbers, halves);
+        }
+    }
+}
+
 /// A plan whose operands are resolved to addresses.
 #[derive(Debug)]
 pub struct PreparedCpu {
-    launches: Vec<(Arc<dyn Kernel>, Vec<RawView>)>,
+    launches: Vec<ReadyCpu>,
     _slots: Vec<Arc<Memory>>,
+    _staging: Arc<Memory>,
     // The pool identifies the executor: views into another executor's memory are refused.
     pool: Arc<rayon::ThreadPool>,
 }
@@ -78,6 +116,7 @@ impl CpuExecutor {
             .thread_name(|index| format!("parnas-cpu-{index}"))
             .build()
             .map_err(|error| Error::OpenDevice { device: facts.name.clone(), reason: error.to_string() })?;
+        let ledger = Ledger::default();
         let mut executor = Self {
             facts,
             cpu: Cpu::default(),
@@ -85,7 +124,8 @@ impl CpuExecutor {
             infos: Vec::new(),
             persistent: Vec::new(),
             slots: Vec::new(),
-            ledger: Ledger::default(),
+            staging: Arc::new(Memory::zeroed(0, &ledger)),
+            ledger,
         };
         executor.extend(buffers)?;
         Ok(executor)
@@ -126,9 +166,14 @@ impl CpuExecutor {
                 self.slots[index] = Arc::new(Memory::zeroed(*len, &self.ledger));
             }
         }
+        let staging = (plan.staging_bytes() / 4) as usize;
+        if self.staging.len < staging {
+            self.staging = Arc::new(Memory::zeroed(staging, &self.ledger));
+        }
         let mut launches = Vec::with_capacity(plan.launches.len());
         for launch in &plan.launches {
             let mut views = Vec::with_capacity(launch.operands.len());
+            let (mut halves, mut staged) = (Vec::new(), 0);
             for (slot, operand) in launch.kernel.slots().iter().zip(&launch.operands) {
                 let memory = match operand {
                     Operand::Persistent(BufferId(index)) => {
@@ -137,14 +182,22 @@ impl CpuExecutor {
                     Operand::Transient(index) => &self.slots[plan.transients[*index].slot],
                 };
                 // The plan has checked that the tensor holds what the kernel touches.
-                views.push(RawView { pointer: memory.pointer, len: slot.len, access: slot.access });
+                let mut view = RawView { pointer: memory.pointer, len: slot.len, access: slot.access };
+                if plan.is_half(*operand) {
+                    // Within the staging memory, which is as long as the launch that needs most asks for.
+                    view.pointer = self.staging.pointer.wrapping_add(staged);
+                    staged += slot.len.next_multiple_of(ALIGNMENT);
+                    halves.push((view, memory.pointer.cast()));
+                }
+                views.push(view);
             }
-            launches.push((Arc::clone(&launch.kernel), views));
+            launches.push(ReadyCpu { kernel: Arc::clone(&launch.kernel), views, halves });
         }
         let scratch = plan.launches.iter().map(|launch| launch.kernel.scratch()).max().unwrap_or(0);
         self.pool.broadcast(|_| reserve_scratch(scratch));
         let slots = self.slots[..plan.slots.len()].to_vec();
-        Ok(PreparedCpu { launches, _slots: slots, pool: Arc::clone(&self.pool) })
+        let staging = Arc::clone(&self.staging);
+        Ok(PreparedCpu { launches, _slots: slots, _staging: staging, pool: Arc::clone(&self.pool) })
     }
 
     /// Replays a plan.
@@ -172,13 +225,20 @@ impl CpuExecutor {
         }
         let cpu = self.cpu;
         self.pool.install(|| {
-            for (index, (kernel, views)) in prepared.launches.iter().enumerate() {
+            for (index, launch) in prepared.launches.iter().enumerate() {
                 around(index, &mut || {
+                    // What is written is widened too: a kernel may leave some of it as it was.
+                    // SAFETY: as below; the halves lie in slots, their copies in the staging memory, which the plan keeps alive.
+                    unsafe { launch.each_copy(|_| true, |numbers, halves| widen(halves, numbers)) };
                     // SAFETY: the views point into persistent memory, which this executor never frees while it lives (the
                     // pool's identity was checked above), and into slots, which the prepared plan keeps alive; the plan
                     // refuses launches that write a tensor which they bind twice, tensors alive together have distinct
                     // slots, and launches run one after another.
-                    kernel.run(&cpu, unsafe { Views::new(views) });
+                    launch.kernel.run(&cpu, unsafe { Views::new(&launch.views) });
+                    // SAFETY: as above.
+                    unsafe {
+                        launch.each_copy(|access| access == Access::Write, |numbers, halves| narrow(numbers, halves))
+                    };
                 });
             }
         });

@@ -16,6 +16,7 @@ const CHUNK: usize = 8192;
 ///
 /// Slots: `gradient` `[len]`, `clip` `[1]`, `clock` u32 `[2]`, `parameter`, `first_moment`, `second_moment` `[len]` (the
 /// moments are zeros before the first step). Rate and bias correction are those of `clock[0]`, the first step's being 0.
+/// With a `clip` below 0 nothing changes ([`super::ClipFactor`]).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Adam {
     /// Elements.
@@ -98,6 +99,9 @@ impl Kernel for Adam {
     fn run(&self, cpu: &Cpu, views: Views<'_>) {
         let [gradient, clip, clock, parameter, first, second] = views.split();
         let (gradient, clip, t) = (&gradient.read()[..self.len], clip.read()[0], clock.read_u32()[0]);
+        if clip < 0.0 {
+            return;
+        }
         let rate = self.schedule.rate(t);
         let Self { beta1, beta2, epsilon, weight_decay, decoupled, .. } = *self;
         let correction = |beta: f32| 1.0 - f64::from(beta).powf(f64::from(t) + 1.0);

@@ -90,12 +90,12 @@ impl Kernel for BatchNormalise {
     fn slots(&self) -> Vec<Slot> {
         let normalisation = self.normalisation();
         let planes = normalisation.planes;
-        let mut slots = vec![Slot::read("x", planes.len()), Slot::read("statistics", 2 * planes.rows())];
+        let mut slots = vec![Slot::read("x", planes.len()).or_half(), Slot::read("statistics", 2 * planes.rows())];
         slots.extend(normalisation.affine_slots());
         if self.summand {
-            slots.push(Slot::read("summand", planes.len()));
+            slots.push(Slot::read("summand", planes.len()).or_half());
         }
-        slots.push(Slot::write("y", planes.len()));
+        slots.push(Slot::write("y", planes.len()).or_half());
         slots
     }
 

@@ -86,13 +86,13 @@ impl Kernel for BatchNormaliseGradient {
         let normalisation = self.normalisation();
         let planes = normalisation.planes;
         let mut slots = vec![
-            Slot::read("g", planes.len()),
-            Slot::read("x", planes.len()),
+            Slot::read("g", planes.len()).or_half(),
+            Slot::read("x", planes.len()).or_half(),
             Slot::read("statistics", 2 * planes.rows()),
             Slot::read("sums", 2 * planes.rows()),
         ];
         slots.extend(normalisation.affine_slots());
-        slots.push(Slot::write("dx", planes.len()));
+        slots.push(Slot::write("dx", planes.len()).or_half());
         slots
     }
 

@@ -90,8 +90,8 @@ impl Kernel for BatchNormaliseSums {
         let normalisation = self.normalisation();
         let planes = normalisation.planes;
         let mut slots = vec![
-            Slot::read("g", planes.len()),
-            Slot::read("x", planes.len()),
+            Slot::read("g", planes.len()).or_half(),
+            Slot::read("x", planes.len()).or_half(),
             Slot::read("statistics", 2 * planes.rows()),
         ];
         slots.extend(normalisation.affine_slots());

@@ -43,7 +43,7 @@ impl Kernel for BatchStatistics {
     }
 
     fn slots(&self) -> Vec<Slot> {
-        vec![Slot::read("x", self.planes().len()), Slot::write("statistics", 2 * self.planes().rows())]
+        vec![Slot::read("x", self.planes().len()).or_half(), Slot::write("statistics", 2 * self.planes().rows())]
     }
 
     fn shader(&self) -> Shader {

@@ -164,9 +164,9 @@ impl Kernel for Binary {
 
     fn slots(&self) -> Vec<Slot> {
         vec![
-            Slot::read("a", reach(self.shape, self.a_strides)),
-            Slot::read("b", reach(self.shape, self.b_strides)),
-            Slot::write("y", self.len()),
+            Slot::read("a", reach(self.shape, self.a_strides)).or_half(),
+            Slot::read("b", reach(self.shape, self.b_strides)).or_half(),
+            Slot::write("y", self.len()).or_half(),
         ]
     }
 

@@ -307,9 +307,9 @@ impl Kernel for Chain {
         let names = ["x0", "x1", "x2", "x3", "x4", "x5"];
         let inputs = self.inputs.iter().zip(names);
         let mut slots: Vec<Slot> = inputs
-            .map(|(input, name)| Slot::read(name, input.offset as usize + reach(self.shape, input.strides)))
+            .map(|(input, name)| Slot::read(name, input.offset as usize + reach(self.shape, input.strides)).or_half())
             .collect();
-        slots.push(Slot::write("y", self.len()));
+        slots.push(Slot::write("y", self.len()).or_half());
         slots
     }
 

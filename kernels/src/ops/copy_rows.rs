@@ -37,6 +37,11 @@ pub struct RowCopy {
 }
 
 impl RowCopy {
+    /// Whether elements that follow each other in a row lie side by side in the destination, the first of two at an even place.
+    fn stores_pairs(&self) -> bool {
+        [self.columns, self.destination_stride, self.destination_offset].iter().all(|extent| extent.is_multiple_of(2))
+    }
+
     /// A strided copy as one of rows, if it is one.
     pub fn of(copy: &StridedCopy) -> Option<Self> {
         let axes: Vec<usize> = (0..4).filter(|axis| copy.shape[*axis] > 1).collect();
@@ -129,14 +134,15 @@ impl Kernel for CopyRows {
     fn slots(&self) -> Vec<Slot> {
         let names = ["piece0", "piece1", "piece2", "piece3", "piece4", "piece5", "piece6"];
         let pieces = self.pieces.iter().zip(names).map(|(piece, name)| (name, self.own(piece)));
+        let pairs = self.pieces.iter().all(RowCopy::stores_pairs);
         match self.direction {
             Direction::Join => {
-                let sources = pieces.map(|(name, len)| Slot::read(name, len));
-                sources.chain([Slot::write("destination", self.shared)]).collect()
+                let sources = pieces.map(|(name, len)| Slot::read(name, len).or_half());
+                sources.chain([Slot::write("destination", self.shared).or_half_where(pairs)]).collect()
             }
             Direction::Split => {
-                let destinations = pieces.map(|(name, len)| Slot::write(name, len));
-                std::iter::once(Slot::read("source", self.shared)).chain(destinations).collect()
+                let destinations = pieces.map(|(name, len)| Slot::write(name, len).or_half_where(pairs));
+                std::iter::once(Slot::read("source", self.shared).or_half()).chain(destinations).collect()
             }
         }
     }

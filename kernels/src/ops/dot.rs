@@ -64,7 +64,11 @@ impl Kernel for Dot {
     }
 
     fn slots(&self) -> Vec<Slot> {
-        vec![Slot::read("a", self.len()), Slot::read("b", self.len()), Slot::write("y", self.outer as usize)]
+        vec![
+            Slot::read("a", self.len()).or_half(),
+            Slot::read("b", self.len()).or_half(),
+            Slot::write("y", self.outer as usize),
+        ]
     }
 
     fn shader(&self) -> Shader {

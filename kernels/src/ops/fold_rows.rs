@@ -113,9 +113,9 @@ impl Kernel for FoldRows {
         if self.initial {
             slots.push(Slot::read("initial", self.len));
         }
-        slots.push(Slot::read("x", x));
+        slots.push(Slot::read("x", x).or_half());
         if self.second {
-            slots.push(Slot::read("second", x));
+            slots.push(Slot::read("second", x).or_half());
         }
         slots.push(Slot::write("y", self.len));
         slots

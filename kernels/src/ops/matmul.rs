@@ -141,8 +141,8 @@ impl Kernel for Matmul {
     fn slots(&self) -> Vec<Slot> {
         let [batch, m, n, k] = [self.batch, self.m, self.n, self.k].map(|extent| extent as usize);
         let mut slots = vec![
-            Slot::read("a", self.batches(self.broadcast_a) * m * k),
-            Slot::read("b", self.batches(self.broadcast_b) * k * n),
+            Slot::read("a", self.batches(self.broadcast_a) * m * k).or_half(),
+            Slot::read("b", self.batches(self.broadcast_b) * k * n).or_half(),
         ];
         match self.bias {
             Bias::None => {}

@@ -88,16 +88,16 @@ impl Kernel for MixedCombine {
     fn slots(&self) -> Vec<Slot> {
         let planes = self.edge.planes();
         let mut slots = vec![
-            Slot::read("x", planes.len()),
-            Slot::read("z1", planes.len()),
-            Slot::read("z3", planes.len()),
+            Slot::read("x", planes.len()).or_half(),
+            Slot::read("z1", planes.len()).or_half(),
+            Slot::read("z3", planes.len()).or_half(),
             Slot::read("statistics", 4 * planes.rows()),
             Slot::read("weights", self.edge.weights()),
         ];
         if self.accumulate {
-            slots.push(Slot::read("known", planes.len()));
+            slots.push(Slot::read("known", planes.len()).or_half());
         }
-        slots.push(Slot::write("y", planes.len()));
+        slots.push(Slot::write("y", planes.len()).or_half_where(self.edge.stores_pairs()));
         slots
     }
 

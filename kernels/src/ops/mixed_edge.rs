@@ -70,6 +70,11 @@ impl MixedEdge {
         (self.planes().batch * self.planes().image()).div_ceil(256)
     }
 
+    /// Whether two neighbours of an even and an odd place are always of one architecture.
+    pub(super) fn stores_pairs(&self) -> bool {
+        (self.planes().batch * self.planes().image()).is_multiple_of(2)
+    }
+
     /// The weights of architecture `a`.
     #[inline(always)]
     pub(super) fn weights_of(weights: &[f32], a: usize) -> [f32; CHOICES] {

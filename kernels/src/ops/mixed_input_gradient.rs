@@ -71,11 +71,11 @@ impl Kernel for MixedInputGradient {
 
     fn slots(&self) -> Vec<Slot> {
         let len = self.edge.planes().len();
-        let mut slots = vec![Slot::read("g", len), Slot::read("weights", self.edge.weights())];
+        let mut slots = vec![Slot::read("g", len).or_half(), Slot::read("weights", self.edge.weights())];
         if self.accumulate {
-            slots.push(Slot::read("known", len));
+            slots.push(Slot::read("known", len).or_half());
         }
-        slots.push(Slot::write("dx", len));
+        slots.push(Slot::write("dx", len).or_half_where(self.edge.stores_pairs()));
         slots
     }
 

@@ -35,14 +35,14 @@ impl Kernel for MixedNormaliseGradient {
     fn slots(&self) -> Vec<Slot> {
         let planes = self.0.planes();
         vec![
-            Slot::read("g", planes.len()),
-            Slot::read("z1", planes.len()),
-            Slot::read("z3", planes.len()),
+            Slot::read("g", planes.len()).or_half(),
+            Slot::read("z1", planes.len()).or_half(),
+            Slot::read("z3", planes.len()).or_half(),
             Slot::read("statistics", 4 * planes.rows()),
             Slot::read("sums", CHOICES * planes.rows()),
             Slot::read("weights", self.0.weights()),
-            Slot::write("dz1", planes.len()),
-            Slot::write("dz3", planes.len()),
+            Slot::write("dz1", planes.len()).or_half_where(self.0.stores_pairs()),
+            Slot::write("dz3", planes.len()).or_half_where(self.0.stores_pairs()),
         ]
     }
 

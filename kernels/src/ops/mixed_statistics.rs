@@ -34,8 +34,8 @@ impl Kernel for MixedStatistics {
     fn slots(&self) -> Vec<Slot> {
         let planes = self.0.planes();
         vec![
-            Slot::read("z1", planes.len()),
-            Slot::read("z3", planes.len()),
+            Slot::read("z1", planes.len()).or_half(),
+            Slot::read("z3", planes.len()).or_half(),
             Slot::read("weights", self.0.weights()),
             Slot::write("statistics", 4 * planes.rows()),
         ]

@@ -80,10 +80,10 @@ impl Kernel for MixedSums {
     fn slots(&self) -> Vec<Slot> {
         let planes = self.0.planes();
         vec![
-            Slot::read("g", planes.len()),
-            Slot::read("x", planes.len()),
-            Slot::read("z1", planes.len()),
-            Slot::read("z3", planes.len()),
+            Slot::read("g", planes.len()).or_half(),
+            Slot::read("x", planes.len()).or_half(),
+            Slot::read("z1", planes.len()).or_half(),
+            Slot::read("z3", planes.len()).or_half(),
             Slot::read("statistics", 4 * planes.rows()),
             Slot::read("weights", self.0.weights()),
             Slot::write("sums", CHOICES * planes.rows()),

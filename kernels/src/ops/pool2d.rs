@@ -264,7 +264,7 @@ impl Kernel for Pool2dForward {
     }
 
     fn slots(&self) -> Vec<Slot> {
-        vec![Slot::read("x", self.0.inputs()), Slot::write("y", self.0.outputs())]
+        vec![Slot::read("x", self.0.inputs()).or_half(), Slot::write("y", self.0.outputs()).or_half()]
     }
 
     fn shader(&self) -> Shader {
@@ -338,9 +338,10 @@ impl Kernel for Pool2dGradient {
     }
 
     fn slots(&self) -> Vec<Slot> {
-        let mut slots = vec![Slot::read("dy", self.0.outputs()), Slot::write("dx", self.0.inputs())];
+        let mut slots =
+            vec![Slot::read("dy", self.0.outputs()).or_half(), Slot::write("dx", self.0.inputs()).or_half()];
         if self.0.kind == PoolKind::Maximum {
-            slots.insert(0, Slot::read("x", self.0.inputs()));
+            slots.insert(0, Slot::read("x", self.0.inputs()).or_half());
         }
         slots
     }

@@ -211,7 +211,7 @@ impl Kernel for Reduce {
     }
 
     fn slots(&self) -> Vec<Slot> {
-        vec![Slot::read("x", self.outputs() * self.axis as usize), Slot::write("y", self.outputs())]
+        vec![Slot::read("x", self.outputs() * self.axis as usize).or_half(), Slot::write("y", self.outputs())]
     }
 
     fn shader(&self) -> Shader {

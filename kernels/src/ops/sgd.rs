@@ -15,7 +15,7 @@ const CHUNK: usize = 8192;
 /// `g = clip * gradient + weight_decay * p`, `v = momentum * v + g`, `p -= rate * v` (Nesterov: `g + momentum * v`).
 ///
 /// Slots: `gradient` `[len]`, `clip` `[1]`, `clock` u32 `[2]`, `parameter` `[len]`, `velocity` `[len]` (zeros before the
-/// first step). The rate is that of `clock[0]`.
+/// first step). The rate is that of `clock[0]`. With a `clip` below 0 nothing changes ([`super::ClipFactor`]).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sgd {
     /// Elements.
@@ -79,6 +79,9 @@ impl Kernel for Sgd {
     fn run(&self, cpu: &Cpu, views: Views<'_>) {
         let [gradient, clip, clock, parameter, velocity] = views.split();
         let (gradient, clip) = (&gradient.read()[..self.len], clip.read()[0]);
+        if clip < 0.0 {
+            return;
+        }
         let rate = self.schedule.rate(clock.read_u32()[0]);
         let Self { momentum, weight_decay, nesterov, .. } = *self;
         let update = parameter.write().par_chunks_mut(CHUNK).zip(velocity.write().par_chunks_mut(CHUNK));

@@ -102,6 +102,17 @@ impl StridedCopy {
     }
 
     /// The axes, outermost in the destination first, those of a single coordinate before all.
+    /// Whether elements that follow each other in the copy lie side by side in the destination, the first of two at an even place.
+    fn stores_pairs(&self) -> bool {
+        let whole =
+            self.destination_strides == contiguous_strides(self.shape) && self.destination_len == self.elements();
+        let long: Vec<usize> = (0..4).filter(|axis| self.shape[*axis] > 1).collect();
+        let Some((last, outer)) = long.split_last() else { return whole };
+        let rows = self.destination_strides[*last] == 1 && self.shape[*last].is_multiple_of(2);
+        let even = self.destination_offset.is_multiple_of(2);
+        whole || rows && even && outer.iter().all(|axis| self.destination_strides[*axis].is_multiple_of(2))
+    }
+
     fn axes(&self) -> [Axis; 4] {
         let mut axes = std::array::from_fn(|axis| Axis {
             extent: self.shape[axis] as usize,
@@ -172,7 +183,10 @@ impl Kernel for StridedCopy {
     }
 
     fn slots(&self) -> Vec<Slot> {
-        vec![Slot::read("source", self.source_len), Slot::write("destination", self.destination_len)]
+        vec![
+            Slot::read("source", self.source_len).or_half(),
+            Slot::write("destination", self.destination_len).or_half_where(self.stores_pairs()),
+        ]
     }
 
     fn shader(&self) -> Shader {

@@ -152,7 +152,7 @@ impl Kernel for Unary {
     }
 
     fn slots(&self) -> Vec<Slot> {
-        vec![Slot::read("x", self.len), Slot::write("y", self.len)]
+        vec![Slot::read("x", self.len).or_half(), Slot::write("y", self.len).or_half()]
     }
 
     fn shader(&self) -> Shader {

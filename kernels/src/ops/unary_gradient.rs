@@ -80,7 +80,11 @@ impl Kernel for UnaryGradient {
     }
 
     fn slots(&self) -> Vec<Slot> {
-        vec![Slot::read("x", self.len), Slot::read("g", self.len), Slot::write("y", self.len)]
+        vec![
+            Slot::read("x", self.len).or_half(),
+            Slot::read("g", self.len).or_half(),
+            Slot::write("y", self.len).or_half(),
+        ]
     }
 
     fn shader(&self) -> Shader {

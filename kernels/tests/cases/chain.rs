@@ -65,7 +65,7 @@ fn programs(rows: u32, columns: u32) -> Vec<Chain> {
 }
 
 #[test]
-fn chains_agree_with_the_reference() {
+pub(super) fn chains_agree_with_the_reference() {
     let sizes = ODD.map(|columns| (3, columns as u32)).into_iter().chain([(1, 1), (41, 300), (200, 127)]);
     for kernel in sizes.flat_map(|(rows, columns)| programs(rows, columns)) {
         kernel.validate().unwrap();
@@ -150,20 +150,21 @@ fn programs_that_cannot_run_are_refused() {
     assert!(Chain { shape: [1 << 16, 1, 1, 1 << 16], ..good }.validate().is_err());
 }
 
-/// Pieces of different heights and widths, side by side and one below the other, with a gap that stays as it was.
-fn pieces(count: usize, direction: Direction) -> CopyRows {
+/// Pieces of different heights and widths, side by side and one below the other, with a gap that stays as it was; all lengths along a
+/// row are multiples of `unit`.
+fn pieces(count: usize, direction: Direction, unit: u32) -> CopyRows {
     let mut offset = 0;
     let pieces = (0..count as u32).map(|index| {
-        let (rows, columns) = (1 + 7 * (index % 3), [1, 33, 41][index as usize % 3]);
-        let (inside, packed) = (columns + 2, columns);
+        let (rows, columns) = (1 + 7 * (index % 3), unit * [1, 33, 41][index as usize % 3]);
+        let (inside, packed) = (columns + 2 * unit, columns);
         let start = offset;
-        offset += rows * inside + 1;
+        offset += rows * inside + unit;
         match direction {
             Direction::Join => RowCopy {
                 rows,
                 columns,
                 source_stride: packed,
-                source_offset: index,
+                source_offset: index * unit,
                 destination_stride: inside,
                 destination_offset: start,
             },
@@ -173,7 +174,7 @@ fn pieces(count: usize, direction: Direction) -> CopyRows {
                 source_stride: inside,
                 source_offset: start,
                 destination_stride: packed,
-                destination_offset: index,
+                destination_offset: index * unit,
             },
         }
     });
@@ -182,9 +183,11 @@ fn pieces(count: usize, direction: Direction) -> CopyRows {
 }
 
 #[test]
-fn joined_copies_are_those_copies() {
-    for (count, direction) in (1..=7).flat_map(|count| [Direction::Join, Direction::Split].map(|d| (count, d))) {
-        let kernel = pieces(count, direction);
+pub(super) fn joined_copies_are_those_copies() {
+    let directions =
+        [Direction::Join, Direction::Split].into_iter().flat_map(|direction| [(direction, 1), (direction, 2)]);
+    for (count, (direction, unit)) in (1..=7).flat_map(|count| directions.clone().map(move |kind| (count, kind))) {
+        let kernel = pieces(count, direction, unit);
         kernel.validate().unwrap();
         let bindings: Vec<Vec<f32>> =
             kernel.slots().iter().enumerate().map(|(i, slot)| numbers(i as u64, slot.len)).collect();
@@ -203,10 +206,10 @@ fn joined_copies_are_those_copies() {
         let written = if direction == Direction::Join { &expected[count..] } else { &expected[1..] };
         for facts in devices() {
             let got = run(&facts, kernel.clone(), &bindings);
-            assert!(got == written, "{count} pieces, {direction:?} on {}", facts.selector);
+            assert!(got == written, "{count} pieces of {unit}, {direction:?} on {}", facts.selector);
         }
-        let beyond = CopyRows { shared: kernel.shared - 4, ..kernel };
+        let beyond = CopyRows { shared: kernel.shared - 4 * unit as usize, ..kernel };
         assert!(beyond.validate().is_err());
     }
-    assert!(CopyRows { pieces: Vec::new(), ..pieces(1, Direction::Join) }.validate().is_err());
+    assert!(CopyRows { pieces: Vec::new(), ..pieces(1, Direction::Join, 1) }.validate().is_err());
 }

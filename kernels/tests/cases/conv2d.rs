@@ -329,22 +329,22 @@ fn check_weight_gradient(c: &Conv2d) {
 }
 
 #[test]
-fn forward_agrees_with_the_reference() {
+pub(super) fn forward_agrees_with_the_reference() {
     cases().iter().for_each(check_forward);
 }
 
 #[test]
-fn input_gradients_agree_with_the_reference() {
+pub(super) fn input_gradients_agree_with_the_reference() {
     cases().iter().enumerate().for_each(|(index, c)| check_input_gradient(c, index % 2 == 0));
 }
 
 #[test]
-fn weight_gradients_agree_with_the_reference() {
+pub(super) fn weight_gradients_agree_with_the_reference() {
     cases().iter().for_each(check_weight_gradient);
 }
 
 #[test]
-fn convolutions_of_any_extents_agree_with_the_reference() {
+pub(super) fn convolutions_of_any_extents_agree_with_the_reference() {
     let mut extents = Extents(5);
     for _ in 0..16 {
         let groups = [1, 1, 2][extents.next(3) as usize - 1];

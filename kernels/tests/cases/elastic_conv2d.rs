@@ -187,7 +187,7 @@ fn run_weight_gradient(facts: &DeviceFacts, c: &Conv2d, data: &Data) -> Vec<f32>
 }
 
 #[test]
-fn forward_agrees_with_the_reference() {
+pub(super) fn forward_agrees_with_the_reference() {
     for c in cases() {
         let data = Data::of(&c);
         let apart = Conv2d { shared_weight: false, ..c };
@@ -205,7 +205,7 @@ fn forward_agrees_with_the_reference() {
 }
 
 #[test]
-fn input_gradients_agree_with_the_reference() {
+pub(super) fn input_gradients_agree_with_the_reference() {
     for (index, c) in cases().into_iter().enumerate() {
         let data = Data::of(&c);
         let apart = Conv2d { shared_weight: false, ..c };
@@ -225,7 +225,7 @@ fn input_gradients_agree_with_the_reference() {
 }
 
 #[test]
-fn weight_gradients_agree_with_the_reference() {
+pub(super) fn weight_gradients_agree_with_the_reference() {
     for c in cases() {
         let data = Data::of(&c);
         let each = data.each(&c);

@@ -23,7 +23,7 @@ fn check(kernel: &Matmul) {
 }
 
 #[test]
-fn products_of_any_extents_agree_with_the_reference() {
+pub(super) fn products_of_any_extents_agree_with_the_reference() {
     let mut extents = Extents(3);
     for _ in 0..24 {
         check(&Matmul {
@@ -42,7 +42,7 @@ fn products_of_any_extents_agree_with_the_reference() {
 }
 
 #[test]
-fn products_agree_with_the_reference() {
+pub(super) fn products_agree_with_the_reference() {
     // Each tile and the row variant, with edges in every direction.
     let extents = [
         (1, 1, 1),

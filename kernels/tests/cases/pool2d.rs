@@ -7,7 +7,7 @@ use crate::reference::pool2d::{forward, gradient};
 use crate::support::{assert_close, devices, numbers, run};
 
 #[test]
-fn pooling_and_its_gradient_agree_with_the_reference() {
+pub(super) fn pooling_and_its_gradient_agree_with_the_reference() {
     let kinds = [
         PoolKind::Average { count_include_padding: false },
         PoolKind::Average { count_include_padding: true },

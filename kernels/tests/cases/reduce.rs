@@ -7,7 +7,7 @@ use crate::reference::reduce::{dot, fold_rows, reduce};
 use crate::support::{assert_close, devices, numbers, run};
 
 #[test]
-fn reductions_agree_with_the_reference() {
+pub(super) fn reductions_agree_with_the_reference() {
     let kinds = [ReduceKind::Sum, ReduceKind::SumOfSquares, ReduceKind::Maximum, ReduceKind::Minimum];
     let extents = [
         (1, 1, 1),
@@ -36,7 +36,7 @@ fn reductions_agree_with_the_reference() {
 }
 
 #[test]
-fn inner_products_agree_with_the_reference() {
+pub(super) fn inner_products_agree_with_the_reference() {
     for (outer, axis) in [(1, 1), (300, 33), (3, 65), (2, 127), (1, 70_001)] {
         let kernel = Dot { outer, axis };
         kernel.validate().unwrap();
@@ -80,7 +80,7 @@ fn rows_fold_in_order_in_any_number_of_steps() {
 }
 
 #[test]
-fn folds_read_slices_and_sums() {
+pub(super) fn folds_read_slices_and_sums() {
     for (len, element, second) in [(1, 1, true), (41, 3, false), (41, 3, true), (5000, 1, true), (5000, 2, false)] {
         let layout = RowLayout { offset: 5, row: element * len + 7, element };
         let len = len as usize;

@@ -1,9 +1,10 @@
 //! Operations of several launches: what `push` builds, run on one executor.
 
-use parnas_kernels::plan::{Buffers, Operand, PlanBuilder};
-use parnas_kernels::{DeviceFacts, Executor, Result};
+use parnas_kernels::plan::{Operand, PlanBuilder};
+use parnas_kernels::{DeviceFacts, Result};
 
-use super::OPEN;
+use super::halves::{Stored, stand_in, stored};
+use super::with_executor;
 
 /// Lets `push` append launches to a plan over `inputs` and an output of `len` elements (in that order), runs it and
 /// returns the output.
@@ -13,17 +14,16 @@ pub fn run_pushed(
     len: usize,
     push: impl FnOnce(&mut PlanBuilder<'_>, &[Operand]) -> Result<()>,
 ) -> Vec<f32> {
-    OPEN.with_borrow_mut(|open| {
-        let (buffers, executor) = open.entry(facts.selector.clone()).or_insert_with(|| {
-            let buffers = Buffers::new();
-            let executor = Executor::new(facts, None, &buffers).expect("the device opens");
-            (buffers, executor)
-        });
+    with_executor(facts, |buffers, executor| {
         let mut ids: Vec<_> = inputs.iter().map(|data| buffers.add("input", data.len())).collect();
         ids.push(buffers.add("output", len));
         executor.extend(buffers).expect("the buffers fit");
-        let operands: Vec<Operand> = ids.iter().map(|id| Operand::Persistent(*id)).collect();
+        let mut operands: Vec<Operand> = ids.iter().map(|id| Operand::Persistent(*id)).collect();
         let mut plan = PlanBuilder::new("pushed", buffers);
+        // Short inputs are weights and whole numbers of architectures.
+        for (place, data) in inputs.iter().enumerate().filter(|(_, data)| stored() != Stored::Full && data.len() > 16) {
+            operands[place] = stand_in(&mut plan, ids[place], data.len());
+        }
         push(&mut plan, &operands).expect("the operation fits its operands");
         let plan = plan.finish();
         for (id, data) in ids.iter().zip(inputs) {

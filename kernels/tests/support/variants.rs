@@ -5,6 +5,7 @@ use std::sync::Arc;
 use parnas_kernels::tune::{Pinned, usable};
 use parnas_kernels::{DeviceFacts, DeviceKind, Kernel};
 
+use super::halves::takes;
 use super::{devices, run};
 
 /// Runs `kernel` on the CPU, and by each of its variants on the adapter. Returns what each wrote under a name for it.
@@ -18,7 +19,7 @@ pub fn run_each(kernel: impl Kernel + Clone, inputs: &[Vec<f32>]) -> Vec<(String
             let name = format!("{kernel:?} by {} on {}", variant.name, facts.selector);
             (name, run(&facts, Pinned::new(Arc::clone(&shared), variant), inputs))
         };
-        usable(&kernel, &facts).into_iter().map(by).collect()
+        usable(&kernel, &facts).into_iter().filter(|variant| takes(variant, &kernel)).map(by).collect()
     };
     devices().into_iter().flat_map(on).collect()
 }

@@ -100,9 +100,14 @@ impl Graph {
     /// # Errors
     /// None today.
     pub fn clip_factor(&mut self, gradients: &[Tensor], maximum: f32) -> Result<Tensor> {
-        if maximum <= 0.0 {
-            return Ok(self.fill(&[1], 1.0));
+        match self.sum_of_squares(gradients).filter(|_| maximum > 0.0) {
+            Some(squares) => Ok(self.kernel(ClipFactor { maximum, scaled: false }, &[squares], vec![1])),
+            None => Ok(self.fill(&[1], 1.0)),
         }
+    }
+
+    /// The sum of the squares of all elements of these tensors: `[1]`.
+    pub(super) fn sum_of_squares(&mut self, gradients: &[Tensor]) -> Option<Tensor> {
         let mut squares = None;
         for gradient in gradients {
             let len = self.len(*gradient);
@@ -112,13 +117,10 @@ impl Graph {
                 kernel.push(plan, label, inputs[0], inputs.get(1).copied(), outputs[0])
             }));
         }
-        match squares {
-            Some(squares) => Ok(self.kernel(ClipFactor { maximum }, &[squares], vec![1])),
-            None => Ok(self.fill(&[1], 1.0)),
-        }
+        squares
     }
 
-    /// Steps parameters against their gradients, each times the `clip` factor `[1]`.
+    /// Steps parameters against their gradients, each times the `clip` factor `[1]`; one below 0 leaves the step out.
     ///
     /// # Errors
     /// Where a gradient has another size than its parameter, or the state does not know it.

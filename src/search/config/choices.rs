@@ -68,6 +68,16 @@ pub enum Scaling {
     Published,
 }
 
+/// How the supernet's activations and their gradients are stored in a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    /// As f32.
+    F32,
+    /// As halves, with a scaled loss.
+    F16,
+}
+
 /// A number of bytes. As text `4096`, `512MiB`, `4GiB`, `2GB`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "NumberOrText", into = "String")]

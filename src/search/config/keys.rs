@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use super::choices::{Bytes, GradientUpdate, HypernetworkKind, Sampler, Scaling, UnselectedGradient};
+use super::choices::{Bytes, GradientUpdate, HypernetworkKind, Precision, Sampler, Scaling, UnselectedGradient};
 use crate::pareto::objective::Objective;
 use crate::pareto::scalarisation::Scalarisation;
 
@@ -118,6 +118,9 @@ keys! {
         /// Memory that a step may take; half of the machine's where it is not set. A larger step is cut into chunks of
         /// the same result.
         memory: Option<Bytes>, "SIZE", "a size above 0, such as 512MiB, 4GiB, 2GB or a number of bytes", |bytes| bytes.is_none_or(|bytes| bytes.0 > 0);
+        /// How a step stores the supernet's activations and their gradients: `f32`, or `f16` in half the memory. All else, and every sum,
+        /// is f32. Gradients are then those of a scaled loss; a step whose gradients overflow is left out.
+        precision: Precision, "FORMAT", "f32 or f16", |_| true;
         /// Whether variants of the kernels are measured on a GPU before the first step, for some seconds at most.
         tune: bool, "BOOL", "true or false", |_| true;
         /// Record of the variants, read where it is there and written where it is not; the user's cache folder, which also takes

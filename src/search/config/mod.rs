@@ -8,7 +8,9 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-pub use choices::{Bytes, BytesError, GradientUpdate, HypernetworkKind, Sampler, Scaling, UnselectedGradient};
+pub use choices::{
+    Bytes, BytesError, GradientUpdate, HypernetworkKind, Precision, Sampler, Scaling, UnselectedGradient,
+};
 pub use keys::{Configuration, KEYS, Key};
 pub use presets::{PRESETS, Preset};
 

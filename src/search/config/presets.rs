@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::choices::{GradientUpdate, HypernetworkKind, Sampler, Scaling, UnselectedGradient};
+use super::choices::{GradientUpdate, HypernetworkKind, Precision, Sampler, Scaling, UnselectedGradient};
 use super::keys::Configuration;
 use crate::pareto::objective::Objective;
 use crate::pareto::scalarisation::Scalarisation;
@@ -43,6 +43,7 @@ fn digits() -> Configuration {
         run_dir: PathBuf::from("runs"),
         threads: None,
         memory: None,
+        precision: Precision::F32,
         tune: true,
         tuning: None,
         log_every: 10,

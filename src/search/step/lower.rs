@@ -29,19 +29,23 @@ impl StepState {
         let images = graph.input(&self.lower.0);
         let labels = graph.input(&self.lower.1);
         let trunk_shared = Shared::new(graph, &trunk_parameters, 1)?;
-        let trunk = networks.supernet.trunk(graph, &trunk_shared, images, &mut Normalisation::batch())?;
+        let trunk = self.supernet(graph, |graph| {
+            networks.supernet.trunk(graph, &trunk_shared, images, &mut Normalisation::batch())
+        })?;
+        let scaler = self.scalers.as_ref().map(|(_, lower)| lower);
         let batch = graph.len(labels);
         let mut sums = BodyGradients::default();
         let (mut losses, mut hits) = (Vec::new(), Vec::new());
         for chunk in chunks(rows, parts) {
             let len = chunk.len();
             let own = graph.slice(weights, 0, chunk.start, len)?;
-            let x = graph.repeat(trunk, 0, len)?;
+            let x = self.supernet(graph, |graph| graph.repeat(trunk, 0, len))?;
             let shared = Shared::new(graph, &body_parameters, len)?;
             let norm = &mut Normalisation::batch();
-            let logits = networks.supernet.body(graph, &shared, x, own, Unselected::Zero, norm)?;
+            let logits =
+                self.supernet(graph, |graph| networks.supernet.body(graph, &shared, x, own, Unselected::Zero, norm))?;
             let loss = graph.cross_entropy(logits, labels, options.label_smoothing)?;
-            let seed = graph.fill(&[len, batch], 1.0 / batch as f32);
+            let seed = self.seed(graph, scaler, &[len, batch], 1.0 / batch as f32)?;
             sums.add(graph, &[(loss, seed)], &shared, x, 1.0 / rows as f32)?;
             losses.push(graph.mean(loss, 1)?);
             let hit = graph.correct(logits, labels)?;
@@ -49,9 +53,18 @@ impl StepState {
         }
         let steps = sums.finish(graph, &body_parameters, &trunk_parameters, &trunk_shared, trunk)?;
         let gradients: Vec<Tensor> = steps.iter().map(|(_, gradient)| *gradient).collect();
-        let clip = graph.clip_factor(&gradients, options.clip)?;
+        let (factor, clip) = match scaler {
+            Some(scaler) => {
+                let step = graph.scaled_step(scaler, &gradients, options.clip)?;
+                (step.factor, step.clip)
+            }
+            None => {
+                let clip = graph.clip_factor(&gradients, options.clip)?;
+                (clip, clip)
+            }
+        };
         let clock = graph.input(&self.clock);
-        graph.sgd(&self.sgd, &steps, clip, clock, &options.sgd)?;
+        graph.sgd(&self.sgd, &steps, factor, clock, &options.sgd)?;
         let losses = graph.concat(&losses, 0)?;
         let hits = graph.concat(&hits, 0)?;
         Ok(Lower { loss: self.mean_of(graph, losses)?, accuracy: self.mean_of(graph, hits)?, clip })

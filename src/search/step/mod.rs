@@ -17,8 +17,8 @@ use parnas_kernels::ops::{BinaryOperation, Distribution, SampleKind, Unselected}
 
 use super::objectives::Objectives;
 use crate::graph::{
-    AdamOptions, AdamState, Graph, Initial, Persistent, Result, Role, SampleOptions, SgdOptions, SgdState, Store,
-    Tensor,
+    AdamOptions, AdamState, Graph, Initial, LossScaler, Persistent, Result, Role, SampleOptions, SgdOptions, SgdState,
+    Store, Tensor,
 };
 use crate::hyper::{Hypernetwork, Metapredictor};
 use crate::nn::{Supernet, WeightSharing};
@@ -109,6 +109,8 @@ pub struct StepState {
     objectives: Objectives,
     sgd: SgdState,
     adam: AdamState,
+    /// The scales of the losses of the upper and of the lower level, where the supernet's activations are halves.
+    scalers: Option<(LossScaler, LossScaler)>,
 }
 
 /// The networks of a search.
@@ -137,6 +139,8 @@ pub struct Dimensions<'a> {
     pub upper_rows: usize,
     /// Rows of the lower level.
     pub lower_rows: usize,
+    /// Whether the supernet's activations and their gradients are stored as halves.
+    pub halves: bool,
 }
 
 impl StepState {
@@ -183,6 +187,7 @@ impl StepState {
             networks.supernet.trunk_parameters().into_iter().chain(networks.supernet.body_parameters()).collect();
         let sgd = SgdState::new(store, &weights);
         let adam = AdamState::new(store, &networks.hypernetwork.parameters());
+        let scalers = dimensions.halves.then(|| (LossScaler::new(store, "upper"), LossScaler::new(store, "lower")));
         Self {
             upper,
             lower,
@@ -197,7 +202,30 @@ impl StepState {
             objectives,
             sgd,
             adam,
+            scalers,
         }
+    }
+
+    /// Builds a part of the supernet, in halves where the search is.
+    fn supernet<T>(&self, graph: &mut Graph, body: impl FnOnce(&mut Graph) -> T) -> T {
+        match self.scalers {
+            Some(_) => graph.in_halves(body),
+            None => body(graph),
+        }
+    }
+
+    /// The gradient that the backward pass of a level starts from, scaled where the search is in halves.
+    fn seed(&self, graph: &mut Graph, scaler: Option<&LossScaler>, shape: &[usize], value: f32) -> Result<Tensor> {
+        let seed = graph.fill(shape, value);
+        match scaler {
+            Some(scaler) => graph.scale_seed(scaler, seed),
+            None => Ok(seed),
+        }
+    }
+
+    /// The scales of the losses of the upper and of the lower level, where the search is in halves.
+    pub fn scalers(&self) -> Option<&(LossScaler, LossScaler)> {
+        self.scalers.as_ref()
     }
 
     /// The plan of a step whose architectures run in `parts` chunks.

@@ -14,6 +14,8 @@ struct Level {
     scalarised: Tensor,
     hardware: Tensor,
     gradients: Vec<Tensor>,
+    /// What the hypernetwork's step is multiplied by: 0 while it rests, below 0 where it is left out.
+    factor: Tensor,
 }
 
 pub(super) struct Upper {
@@ -40,17 +42,20 @@ impl StepState {
         )?;
         let images = graph.input(&self.upper.0);
         let trunk_shared = Shared::new(graph, &networks.supernet.trunk_parameters(), 1)?;
-        let trunk = networks.supernet.trunk(graph, &trunk_shared, images, &mut Normalisation::batch())?;
+        let trunk = self.supernet(graph, |graph| {
+            networks.supernet.trunk(graph, &trunk_shared, images, &mut Normalisation::batch())
+        })?;
         let active = self.objectives.after(graph, options.warmup_steps)?;
         let per = options.preferences_per_device;
         if options.update == DeviceUpdate::Sequential {
             let mut all = Vec::new();
             for device in 0..self.devices {
                 let rows = graph.slice(preferences, 0, device * per, per)?;
-                let level = self.device_losses(graph, networks, options, parts, device..device + 1, rows, trunk)?;
+                let level =
+                    self.device_losses(graph, networks, options, parts, device..device + 1, rows, trunk, active)?;
                 let gradients = self.device_gradients(graph, &level.gradients, 1, per)?;
                 let combined: Vec<Tensor> = gradients.clone();
-                self.step_hypernetwork(graph, networks, options, combined, active)?;
+                self.step_hypernetwork(graph, networks, options, combined, level.factor)?;
                 all.push(level);
             }
             let join = |graph: &mut Graph, pick: fn(&Level) -> Tensor| {
@@ -68,7 +73,7 @@ impl StepState {
                 device_weights: graph.fill(&[self.devices], 1.0),
             });
         }
-        let level = self.device_losses(graph, networks, options, parts, 0..self.devices, preferences, trunk)?;
+        let level = self.device_losses(graph, networks, options, parts, 0..self.devices, preferences, trunk, active)?;
         let gradients = self.device_gradients(graph, &level.gradients, self.devices, per)?;
         let gram = graph.gram(&gradients)?;
         let (coefficients, device_weights, gradient_norm) = match options.update {
@@ -103,7 +108,7 @@ impl StepState {
             let flat = graph.reshape(gradient, &[self.devices, len])?;
             combined.push(graph.matmul(row, flat)?);
         }
-        self.step_hypernetwork(graph, networks, options, combined, active)?;
+        self.step_hypernetwork(graph, networks, options, combined, level.factor)?;
         Ok(Upper {
             losses: level.losses,
             scalarised: level.scalarised,
@@ -130,7 +135,7 @@ impl StepState {
         networks: &Networks<'_>,
         options: &StepOptions,
         gradients: Vec<Tensor>,
-        active: Tensor,
+        factor: Tensor,
     ) -> Result<()> {
         let mut steps = Vec::new();
         for (parameter, gradient) in networks.hypernetwork.parameters().into_iter().zip(gradients) {
@@ -139,7 +144,7 @@ impl StepState {
         }
         let clock = graph.input(&self.hypernetwork_clock);
         // While the supernet warms up, the factor that clips is zero: the hypernetwork rests.
-        graph.adam(&self.adam, &steps, active, clock, &options.adam)?;
+        graph.adam(&self.adam, &steps, factor, clock, &options.adam)?;
         graph.tick(&self.hypernetwork_clock);
         Ok(())
     }
@@ -154,6 +159,7 @@ impl StepState {
         devices: std::ops::Range<usize>,
         preferences: Tensor,
         trunk: Tensor,
+        active: Tensor,
     ) -> Result<Level> {
         let per = options.preferences_per_device;
         let rows = devices.len() * per;
@@ -168,6 +174,7 @@ impl StepState {
 
         let labels = graph.input(&self.upper.1);
         let (mut losses, mut scalarised) = (Vec::new(), Vec::new());
+        let scaler = self.scalers.as_ref().map(|(upper, _)| upper);
         let mut of_weights = Vec::new();
         let mut of_hardware = vec![Vec::new(); hardware.len()];
         for chunk in chunks(rows, parts) {
@@ -176,16 +183,17 @@ impl StepState {
             let own_hardware =
                 hardware.iter().map(|all| graph.slice(*all, 0, chunk.start, len)).collect::<Result<Vec<Tensor>>>()?;
             let own_preferences = graph.slice(preferences, 0, chunk.start, len)?;
-            let x = graph.repeat(trunk, 0, len)?;
+            let x = self.supernet(graph, |graph| graph.repeat(trunk, 0, len))?;
             let body = Shared::new(graph, &networks.supernet.body_parameters(), len)?;
-            let logits =
-                networks.supernet.body(graph, &body, x, own, options.unselected, &mut Normalisation::batch())?;
+            let logits = self.supernet(graph, |graph| {
+                networks.supernet.body(graph, &body, x, own, options.unselected, &mut Normalisation::batch())
+            })?;
             let loss = graph.cross_entropy(logits, labels, options.label_smoothing)?;
             let loss = graph.mean(loss, 1)?;
             let scaled = self.objectives.scale_loss(graph, loss)?;
             let all: Vec<Tensor> = [scaled].into_iter().chain(own_hardware.iter().copied()).collect();
             let total = scalarise(graph, options.scalarisation, own_preferences, &all)?;
-            let seed = graph.fill(&[len], 1.0);
+            let seed = self.seed(graph, scaler, &[len], 1.0)?;
             let wanted: Vec<Tensor> = [own].into_iter().chain(own_hardware).collect();
             let gradients = graph.gradients(&[(total, seed)], &wanted)?;
             of_weights.push(gradients[0]);
@@ -195,10 +203,16 @@ impl StepState {
             losses.push(loss);
             scalarised.push(total);
         }
-        let mut outputs = vec![(weights, graph.concat(&of_weights, 0)?)];
-        for (value, gradients) in hardware.iter().zip(&of_hardware) {
-            outputs.push((*value, graph.concat(gradients, 0)?));
+        let mut seeds = vec![graph.concat(&of_weights, 0)?];
+        for gradients in &of_hardware {
+            seeds.push(graph.concat(gradients, 0)?);
         }
+        let mut factor = active;
+        if let Some(scaler) = scaler {
+            // The hypernetwork's own gradients are f32: they are not scaled.
+            (seeds, factor) = graph.unscale(scaler, &seeds, active)?;
+        }
+        let mut outputs: Vec<_> = [weights].into_iter().chain(hardware.iter().copied()).zip(seeds).collect();
         if options.exploration > 0.0 {
             outputs.push(self.exploration_term(graph, options, logits)?);
         }
@@ -208,6 +222,7 @@ impl StepState {
             scalarised: graph.concat(&scalarised, 0)?,
             hardware: hardware[0],
             gradients,
+            factor,
         })
     }
 

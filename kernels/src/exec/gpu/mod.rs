@@ -11,6 +11,8 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use parnas_shaders::Form;
+
 use super::ledger::{Entry, Ledger};
 use super::scopes::Scopes;
 use crate::device::{DeviceFacts, DeviceKind, backend_name};
@@ -35,7 +37,10 @@ pub struct GpuExecutor {
     persistent: Vec<Allocation>,
     slots: Vec<Allocation>,
     ledger: Ledger,
-    pipelines: HashMap<Shader, wgpu::ComputePipeline>,
+    /// By shader, and the numbers of the bindings that are halves.
+    pipelines: HashMap<(Shader, Vec<u32>), wgpu::ComputePipeline>,
+    /// How halves lie in memory.
+    halves: Form,
     layouts: HashMap<Vec<Access>, wgpu::BindGroupLayout>,
     in_flight: VecDeque<wgpu::SubmissionIndex>,
     counts: Counts,
@@ -139,7 +144,7 @@ impl GpuExecutor {
             device: facts.selector.clone(),
             reason: "it is no longer there; `parnas devices` lists what is".to_owned(),
         })?;
-        let wanted = wgpu::Features::TIMESTAMP_QUERY | wgpu::Features::SUBGROUP;
+        let wanted = wgpu::Features::TIMESTAMP_QUERY | wgpu::Features::SUBGROUP | wgpu::Features::SHADER_F16;
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("parnas"),
             required_features: adapter.features() & wanted,
@@ -193,8 +198,10 @@ impl GpuExecutor {
     }
 
     fn with(facts: DeviceFacts, device: wgpu::Device, queue: wgpu::Queue) -> Self {
+        let halves = if facts.f16 { Form::Native } else { Form::Packed };
         Self {
             facts,
+            halves,
             device,
             queue,
             failure: Arc::default(),
@@ -213,6 +220,11 @@ impl GpuExecutor {
     /// The facts of the device.
     pub fn facts(&self) -> &DeviceFacts {
         &self.facts
+    }
+
+    /// Stores halves two in a word from now on, as on a device without f16.
+    pub fn pack_halves(&mut self) {
+        self.halves = Form::Packed;
     }
 
     /// What was created and submitted so far.

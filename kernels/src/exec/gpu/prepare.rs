@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::{Allocation, GpuExecutor, PreparedGpu, Ready, SUBMIT_SECONDS};
 use crate::device::DeviceKind;
 use crate::exec::scopes::Scopes;
+use crate::halves::words;
 use crate::launch::{Access, Shader, Slot};
 use crate::plan::{BufferId, Launch, Operand, Plan, UNIFORM_STRIDE};
 use crate::{Error, Result};
@@ -20,7 +21,7 @@ impl GpuExecutor {
         for (index, len) in plan.slots.iter().enumerate() {
             let fits = self.slots.get(index).is_some_and(|slot| slot.buffer.size() >= 4 * *len as u64);
             if !fits {
-                let tenant = plan.transients.iter().find(|tensor| tensor.slot == index && tensor.len == *len);
+                let tenant = plan.transients.iter().find(|tensor| tensor.slot == index && tensor.words() == *len);
                 let slot = self.allocate(tenant.map_or("slot", |tensor| &tensor.name), *len)?;
                 if index < self.slots.len() {
                     // Plans prepared before keep the old buffer alive through their bind groups.
@@ -95,11 +96,18 @@ impl GpuExecutor {
             .clone()
     }
 
-    fn pipeline(&mut self, shader: &Shader, layout: &wgpu::BindGroupLayout) -> Result<wgpu::ComputePipeline> {
-        if let Some(pipeline) = self.pipelines.get(shader) {
+    /// The pipeline of a shader whose bindings of the numbers `halves` are stored as such.
+    fn pipeline(
+        &mut self,
+        shader: &Shader,
+        halves: Vec<u32>,
+        layout: &wgpu::BindGroupLayout,
+    ) -> Result<wgpu::ComputePipeline> {
+        let key = (shader.clone(), halves);
+        if let Some(pipeline) = self.pipelines.get(&key) {
             return Ok(pipeline.clone());
         }
-        let text = parnas_shaders::specialise(shader.file, &shader.constants)?;
+        let text = parnas_shaders::specialise_halves(shader.file, &shader.constants, &key.1, self.halves)?;
         let module = self.device.create_shader_module(wgpu::ShaderModuleDescriptor {
             label: Some(shader.file),
             source: wgpu::ShaderSource::Wgsl(text.into()),
@@ -122,7 +130,7 @@ impl GpuExecutor {
             cache: None,
         });
         self.counts.pipelines += 1;
-        self.pipelines.insert(shader.clone(), pipeline.clone());
+        self.pipelines.insert(key, pipeline.clone());
         Ok(pipeline)
     }
 
@@ -130,8 +138,10 @@ impl GpuExecutor {
         let scopes = Scopes::open(&self.device);
         let slots = launch.kernel.slots();
         let layout = self.layout(&slots);
-        let variant = self.variant(&*launch.kernel)?;
-        let pipeline = self.pipeline(&variant.shader, &layout)?;
+        let is_half = |(place, operand): (usize, &Operand)| plan.is_half(*operand).then_some(place as u32 + 1);
+        let halves: Vec<u32> = launch.operands.iter().enumerate().filter_map(is_half).collect();
+        let variant = self.variant(&*launch.kernel, &halves)?;
+        let pipeline = self.pipeline(&variant.shader, halves, &layout)?;
         let mut entries = vec![wgpu::BindGroupEntry {
             binding: 0,
             resource: wgpu::BindingResource::Buffer(wgpu::BufferBinding {
@@ -147,12 +157,13 @@ impl GpuExecutor {
                 }
                 Operand::Transient(index) => &self.slots[plan.transients[*index].slot],
             };
+            let words = if plan.is_half(*operand) { words(slot.len) } else { slot.len };
             entries.push(wgpu::BindGroupEntry {
                 binding: place as u32 + 1,
                 resource: wgpu::BindingResource::Buffer(wgpu::BufferBinding {
                     buffer,
                     offset: 0,
-                    size: wgpu::BufferSize::new(4 * slot.len.max(1) as u64),
+                    size: wgpu::BufferSize::new(4 * words.max(1) as u64),
                 }),
             });
         }
@@ -163,7 +174,7 @@ impl GpuExecutor {
         });
         self.counts.bind_groups += 1;
         scopes.close(launch.kernel.name(), &launch.label, &self.facts.name, self.allocated_bytes())?;
-        let seconds = self.estimate(launch.kernel.cost());
+        let seconds = self.estimate(plan.launch_cost(launch));
         Ok(Ready { pipeline, bindings, grid: variant.grid, seconds })
     }
 }

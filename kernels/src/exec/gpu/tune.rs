@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use parnas_shaders::specialise_halves;
+
 use super::GpuExecutor;
-use crate::launch::{Access, Kernel, Tuning, Variant};
+use crate::launch::{Access, Kernel, Shader, Tuning, Variant};
 use crate::plan::{BufferId, Buffers, Operand, Plan, PlanBuilder};
 use crate::tune::{Choice, Pinned, Record, Rejection, Tuner, check, start, usable};
 use crate::{Error, Result};
@@ -34,14 +36,20 @@ impl GpuExecutor {
         self.tuner.as_mut()
     }
 
-    /// The variant of a kernel: as recorded, or what the device starts from.
-    pub(super) fn variant(&self, kernel: &dyn Kernel) -> Result<Variant> {
+    /// The variant of a kernel whose bindings of the numbers `halves` are stored as such: as recorded, or what the device starts
+    /// from. Where halves are beyond that one, it is the plain one.
+    pub(super) fn variant(&self, kernel: &dyn Kernel, halves: &[u32]) -> Result<Variant> {
         let mut variants = usable(kernel, &self.facts);
         let recorded = (variants.len() > 1).then_some(self.tuner.as_ref()).flatten().and_then(|tuner| {
             let choice = tuner.record.choice(&kernel.tuning()?.class)?;
             variants.iter().position(|variant| variant.name == choice.variant)
         });
         let place = recorded.unwrap_or_else(|| start(&variants, self.facts.kind));
+        let takes = |variant: &Variant| {
+            let Shader { file, constants } = &variant.shader;
+            halves.is_empty() || specialise_halves(file, constants, halves, self.halves).is_ok()
+        };
+        let place = if variants.get(place).is_some_and(takes) { place } else { 0 };
         if place >= variants.len() {
             return Err(Error::Parameters { kernel: kernel.name(), message: "it has no variant".to_owned() });
         }
@@ -66,7 +74,7 @@ impl GpuExecutor {
             if let Some(Tuning { class, sample }) = choice
                 && tuner.record.choice(&class).is_none()
             {
-                classes.entry(class).or_insert((0.0, sample)).0 += self.estimate(launch.kernel.cost());
+                classes.entry(class).or_insert((0.0, sample)).0 += self.estimate(plan.launch_cost(launch));
             }
         }
         let mut classes: Vec<_> =

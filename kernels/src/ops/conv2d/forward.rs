@@ -18,8 +18,13 @@ impl Kernel for Conv2dForward {
     }
 
     fn slots(&self) -> Vec<Slot> {
-        let first = [Slot::read("x", self.0.inputs()), Slot::read("w", self.0.weights_of_all())];
-        first.into_iter().chain(self.0.bound_slots()).chain([Slot::write("y", self.0.outputs())]).collect()
+        let pairs = self.0.stores_pairs(self.0.output_height(), self.0.output_width());
+        let first = [Slot::read("x", self.0.inputs()).or_half(), Slot::read("w", self.0.weights_of_all())];
+        first
+            .into_iter()
+            .chain(self.0.bound_slots())
+            .chain([Slot::write("y", self.0.outputs()).or_half_where(pairs)])
+            .collect()
     }
 
     fn shader(&self) -> Shader {

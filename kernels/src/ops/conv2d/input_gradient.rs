@@ -53,13 +53,14 @@ impl Kernel for Conv2dInputGradient {
     fn slots(&self) -> Vec<Slot> {
         let convolution = &self.convolution;
         let inputs = convolution.inputs();
-        let first = [Slot::read("dy", convolution.outputs()), Slot::read("w", convolution.weights_of_all())];
+        let pairs = convolution.stores_pairs(convolution.height, convolution.width);
+        let first = [Slot::read("dy", convolution.outputs()).or_half(), Slot::read("w", convolution.weights_of_all())];
         first
             .into_iter()
-            .chain(convolution.relu_input.then(|| Slot::read("x", inputs)))
+            .chain(convolution.relu_input.then(|| Slot::read("x", inputs).or_half()))
             .chain(convolution.bound_slots())
-            .chain(self.accumulate.then(|| Slot::read("known", inputs)))
-            .chain([Slot::write("dx", inputs)])
+            .chain(self.accumulate.then(|| Slot::read("known", inputs).or_half()))
+            .chain([Slot::write("dx", inputs).or_half_where(pairs)])
             .collect()
     }
 

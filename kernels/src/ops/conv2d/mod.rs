@@ -229,6 +229,11 @@ impl Conv2d {
         2 * self.outputs() as u64 * (self.group_inputs() * self.taps()) as u64
     }
 
+    /// Whether the shaders store two neighbours of a result of this extent by one invocation: those of a plane, or of a row.
+    fn stores_pairs(&self, height: u32, width: u32) -> bool {
+        width.is_multiple_of(2) || height.is_multiple_of(2) && !self.depthwise()
+    }
+
     /// What decides on the device how much is done.
     fn bound_slots(&self) -> impl Iterator<Item = Slot> + use<> {
         let gate = self.gate.map(|gate| Slot::read("gate", self.architectures as usize * gate.width as usize));

@@ -234,7 +234,7 @@ impl Kernel for PartialWeightGradient {
     }
 
     fn slots(&self) -> Vec<Slot> {
-        let first = [Slot::read("x", self.0.inputs()), Slot::read("dy", self.0.outputs())];
+        let first = [Slot::read("x", self.0.inputs()).or_half(), Slot::read("dy", self.0.outputs()).or_half()];
         first.into_iter().chain(self.0.bound_slots()).chain([Slot::write("dw", self.results())]).collect()
     }
 
