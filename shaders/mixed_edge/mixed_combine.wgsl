@@ -1,12 +1,14 @@
 // y = previous (or 0) + w1 x + w2 zhat1 + w3 zhat3 + w4 pool(x), zhat = (z - mean) / sqrt(variance + epsilon), f32: [A, N, C, H, W].
 //
-// One invocation an element, each workgroup of one architecture; operations of weight 0 are skipped.
-// Grid: A * ceil(N * C * H * W / 256), folded into x and y.
+// One invocation a strip of up to eight rows (`shared/strip`), each workgroup of one architecture; operations of weight 0 are skipped.
+// Grid: A * ceil(N * C * ceil(H / 8) * W / 256), folded into x and y.
+// Rounds: 8.
 // Bindings: 0 parameters, 1 x, 2 z1, 3 z3, 4 statistics [2, A, C, 2], 5 weights [A, 5], with ACCUMULATE then previous; last y.
 // Consts: ACCUMULATE = 0 1
 
 #import "shared/grid"
 #import "shared/mixed_edge"
+#import "shared/strip"
 #import "shared/window"
 
 @group(0) @binding(1) var<storage, read> x: array<f32>;
@@ -25,8 +27,13 @@ fn tap(plane: u32, i: u32, j: u32) -> f32 {
     return x[plane + i * parameters.width + j];
 }
 
-fn normalised(z: f32, row: u32) -> f32 {
-    return (z - statistics[2u * row]) / sqrt(statistics[2u * row + 1u] + parameters.epsilon);
+// The mean of a row of the statistics, and one over its deviation. Those of a skipped operation may be anything.
+fn moments_of(row: u32) -> vec2<f32> {
+    return vec2<f32>(statistics[2u * row], 1.0 / sqrt(statistics[2u * row + 1u] + parameters.epsilon));
+}
+
+fn normalised(z: f32, moments: vec2<f32>) -> f32 {
+    return (z - moments.x) * moments.y;
 }
 
 @compute @workgroup_size(256)
@@ -36,40 +43,47 @@ fn main(
     @builtin(local_invocation_index) local: u32,
 ) {
     // Workgroups do not straddle architectures: all invocations skip the same operations.
-    let len = parameters.batch * parameters.channels * spatial();
-    let blocks = (len + 255u) / 256u;
+    let planes = parameters.batch * parameters.channels;
+    let blocks = (planes * strips(plane_extent(), STRIP) + 255u) / 256u;
     let group = flat_workgroup(workgroup, groups);
     let a = group / blocks;
-    let offset = group % blocks * 256u + local;
-    if a >= parameters.architectures || offset >= len {
+    let strip = strip_of((group - a * blocks) * 256u + local, plane_extent(), STRIP);
+    if a >= parameters.architectures || strip.plane >= planes {
         return;
     }
-    let at = a * len + offset;
-    let c = offset / spatial() % parameters.channels;
-    let row = a * parameters.channels + c;
-#if ACCUMULATE
-    var sum = previous[at];
-#else
-    var sum = 0.0;
-#endif
+    let plane = (a * planes + strip.plane) * spatial();
+    let row = a * parameters.channels + strip.plane % parameters.channels;
+    let moments1 = moments_of(row);
+    let moments3 = moments_of(parameters.architectures * parameters.channels + row);
     let skip = weights[a * CHOICES + 1u];
-    if skip != 0.0 {
-        sum += skip * x[at];
-    }
     let one = weights[a * CHOICES + 2u];
-    if one != 0.0 {
-        sum += one * normalised(z1[at], row);
-    }
     let three = weights[a * CHOICES + 3u];
-    if three != 0.0 {
-        sum += three * normalised(z3[at], parameters.architectures * parameters.channels + row);
-    }
     let pool = weights[a * CHOICES + 4u];
+    let j = strip.column;
+    var window = Window();
     if pool != 0.0 {
-        let element = offset % spatial();
-        let i = element / parameters.width;
-        let j = element % parameters.width;
-        sum += pool * (pool_share(i, j) * window(at - element, i, j));
+        window = window_at(plane, strip.first, j);
     }
-    y[at] = sum;
+    for (var i = strip.first; i < strip.end; i += 1u) {
+        let at = plane + i * parameters.width + j;
+#if ACCUMULATE
+        var sum = previous[at];
+#else
+        var sum = 0.0;
+#endif
+        if skip != 0.0 {
+            sum += skip * x[at];
+        }
+        if one != 0.0 {
+            sum += one * normalised(z1[at], moments1);
+        }
+        if three != 0.0 {
+            sum += three * normalised(z3[at], moments3);
+        }
+        if pool != 0.0 {
+            sum += pool * (pool_share(i, j) * window_sum(window));
+            window = window_down(window, plane, i + 1u, j);
+        }
+        y[at] = sum;
+    }
 }

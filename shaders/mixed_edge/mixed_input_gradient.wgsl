@@ -1,13 +1,15 @@
 // dx = known (or 0) + w1 g + w4 transpose(pool)(g), f32: [A, N, C, H, W]. The transpose adds, over the windows that an element is part of,
 // their gradients divided by what each averages.
 //
-// One invocation an element, each workgroup of one architecture; operations of weight 0 are skipped.
-// Grid: A * ceil(N * C * H * W / 256), folded into x and y.
+// One invocation a strip of up to eight rows (`shared/strip`), each workgroup of one architecture; operations of weight 0 are skipped.
+// Grid: A * ceil(N * C * ceil(H / 8) * W / 256), folded into x and y.
+// Rounds: 8.
 // Bindings: 0 parameters, 1 g, 2 weights [A, 5], with ACCUMULATE then known; last dx.
 // Consts: ACCUMULATE = 0 1
 
 #import "shared/grid"
 #import "shared/mixed_edge"
+#import "shared/strip"
 #import "shared/window"
 
 @group(0) @binding(1) var<storage, read> g: array<f32>;
@@ -30,28 +32,36 @@ fn main(
     @builtin(local_invocation_index) local: u32,
 ) {
     // Workgroups do not straddle architectures: all invocations skip the same operations.
-    let len = parameters.batch * parameters.channels * spatial();
-    let blocks = (len + 255u) / 256u;
+    let planes = parameters.batch * parameters.channels;
+    let blocks = (planes * strips(plane_extent(), STRIP) + 255u) / 256u;
     let group = flat_workgroup(workgroup, groups);
     let a = group / blocks;
-    let offset = group % blocks * 256u + local;
-    if a >= parameters.architectures || offset >= len {
+    let strip = strip_of((group - a * blocks) * 256u + local, plane_extent(), STRIP);
+    if a >= parameters.architectures || strip.plane >= planes {
         return;
     }
-    let at = a * len + offset;
-#if ACCUMULATE
-    var sum = known[at];
-#else
-    var sum = 0.0;
-#endif
+    let plane = (a * planes + strip.plane) * spatial();
     let skip = weights[a * CHOICES + 1u];
-    if skip != 0.0 {
-        sum += skip * g[at];
-    }
     let pool = weights[a * CHOICES + 4u];
+    let j = strip.column;
+    var window = Window();
     if pool != 0.0 {
-        let element = offset % spatial();
-        sum += pool * window(at - element, element / parameters.width, element % parameters.width);
+        window = window_at(plane, strip.first, j);
     }
-    dx[at] = sum;
+    for (var i = strip.first; i < strip.end; i += 1u) {
+        let at = plane + i * parameters.width + j;
+#if ACCUMULATE
+        var sum = known[at];
+#else
+        var sum = 0.0;
+#endif
+        if skip != 0.0 {
+            sum += skip * g[at];
+        }
+        if pool != 0.0 {
+            sum += pool * window_sum(window);
+            window = window_down(window, plane, i + 1u, j);
+        }
+        dx[at] = sum;
+    }
 }

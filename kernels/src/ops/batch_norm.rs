@@ -2,7 +2,7 @@
 
 use super::reduce::fold;
 use crate::Result;
-use crate::launch::Slot;
+use crate::launch::{Slot, linear_grid};
 use crate::ops::check::{at_most, countable, positive};
 use crate::ops::require::require;
 
@@ -51,6 +51,16 @@ impl Planes {
     /// All elements.
     pub(super) fn len(self) -> usize {
         self.architectures * self.batch * self.image()
+    }
+
+    /// Invocations of a plane that have eight of its elements each (`shared/spread.wgsl`).
+    pub(super) fn spread(self) -> usize {
+        self.spatial.div_ceil(8)
+    }
+
+    /// The grid of shaders whose invocations have eight elements of a plane each.
+    pub(super) fn spread_grid(self) -> [u32; 3] {
+        linear_grid((self.architectures * self.batch * self.channels * self.spread()).div_ceil(256))
     }
 
     /// Elements of one image of one architecture.

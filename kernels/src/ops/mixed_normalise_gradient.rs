@@ -55,7 +55,7 @@ impl Kernel for MixedNormaliseGradient {
     }
 
     fn grid(&self) -> [u32; 3] {
-        linear_grid(self.0.planes().architectures * self.0.blocks())
+        linear_grid(self.0.planes().architectures * self.0.spread_blocks())
     }
 
     fn cost(&self) -> Cost {
