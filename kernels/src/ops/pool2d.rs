@@ -61,7 +61,7 @@ impl Pool2d {
         at_most("pool2d", "kernel", window, 255)?;
         let reach = window.div_ceil(u64::from(self.stride));
         let own = if self.kind == PoolKind::Maximum { window + window * window } else { 0 };
-        at_most("pool2d", "the taps of all windows of an element", reach + reach * reach * (1 + own), ITERATIONS)?;
+        at_most("pool2d", "the taps of all windows of an element", 1 + reach + reach * reach * (1 + own), ITERATIONS)?;
         require(2 * self.padding <= self.kernel, "pool2d", "the padding is at most half the window")?;
         let fits = |extent: u32| extent + 2 * self.padding >= self.kernel;
         require(fits(self.height) && fits(self.width), "pool2d", "the window is larger than the padded input")?;
@@ -106,6 +106,31 @@ impl Pool2d {
             .u32(self.stride)
             .u32(self.padding)
             .u32(include.into())
+    }
+
+    /// Rows of a column of the result that an invocation of the shader owns: eight where windows overlap, or touch, and the rounds
+    /// of its loops allow it.
+    fn own(&self) -> u32 {
+        let [kernel, stride] = [self.kernel, self.stride].map(u64::from);
+        let rounds = (8 * stride + kernel) * (1 + kernel) + 8;
+        let average = self.kind != PoolKind::Maximum;
+        if average && stride <= kernel && rounds <= ITERATIONS { 8 } else { 1 }
+    }
+
+    fn shader(&self, gradient: bool) -> Shader {
+        let gradient = ("GRADIENT", u32::from(gradient));
+        match self.kind {
+            PoolKind::Maximum => Shader { file: "pool/maximum_pool2d", constants: vec![gradient] },
+            PoolKind::Average { .. } => {
+                Shader { file: "pool/average_pool2d", constants: vec![("OWN", self.own()), gradient] }
+            }
+        }
+    }
+
+    /// The grid of a pass whose result has planes of this height and width.
+    fn grid(&self, [height, width]: [u32; 2]) -> [u32; 3] {
+        let strips = height.div_ceil(self.own()) as usize * width as usize;
+        linear_grid((self.planes as usize * strips).div_ceil(256))
     }
 
     fn taps(&self) -> u64 {
@@ -268,8 +293,7 @@ impl Kernel for Pool2dForward {
     }
 
     fn shader(&self) -> Shader {
-        let maximum = u32::from(self.0.kind == PoolKind::Maximum);
-        Shader { file: "pool/pool2d", constants: vec![("MAXIMUM", maximum), ("GRADIENT", 0)] }
+        self.0.shader(false)
     }
 
     fn parameters(&self) -> Words {
@@ -277,7 +301,7 @@ impl Kernel for Pool2dForward {
     }
 
     fn grid(&self) -> [u32; 3] {
-        linear_grid(self.0.outputs().div_ceil(256))
+        self.0.grid([self.0.output_height(), self.0.output_width()])
     }
 
     fn cost(&self) -> Cost {
@@ -346,8 +370,7 @@ impl Kernel for Pool2dGradient {
     }
 
     fn shader(&self) -> Shader {
-        let maximum = u32::from(self.0.kind == PoolKind::Maximum);
-        Shader { file: "pool/pool2d", constants: vec![("MAXIMUM", maximum), ("GRADIENT", 1)] }
+        self.0.shader(true)
     }
 
     fn parameters(&self) -> Words {
@@ -355,7 +378,7 @@ impl Kernel for Pool2dGradient {
     }
 
     fn grid(&self) -> [u32; 3] {
-        linear_grid(self.0.inputs().div_ceil(256))
+        self.0.grid([self.0.height, self.0.width])
     }
 
     fn cost(&self) -> Cost {
