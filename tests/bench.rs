@@ -255,6 +255,19 @@ fn bench_prints_a_line_of_json_a_timing_and_finds_regressions() {
 }
 
 #[test]
+fn the_time_to_the_first_result_of_a_case_is_a_line() {
+    let output = parnas(&["bench", "--first", "--device", "cpu", "--case", "layer norm", "--json"]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let line: Value = serde_json::from_str(text(&output.stdout).trim()).unwrap();
+    assert_eq!(
+        (line["engine"].as_str(), line["case"].as_str()),
+        (Some("parnas"), Some("layer norm 2048x384")),
+        "{line}"
+    );
+    assert!(line["first_ms"].as_f64().unwrap() > 0.0, "{line}");
+}
+
+#[test]
 fn wrong_questions_are_refused_before_anything_is_measured() {
     let folder = tempfile::tempdir().unwrap();
     let foreign = folder.path().join("foreign.json").to_string_lossy().into_owned();
@@ -264,6 +277,7 @@ fn wrong_questions_are_refused_before_anything_is_measured() {
         (vec!["bench", "--case", "winograd"], 2, "no case has `winograd` in its name; there are: matmul 512^3"),
         (vec!["bench", "--device", "a100"], 1, "a100"),
         (vec!["bench", "--rounds", "0"], 2, "whole number from 1"),
+        (vec!["bench", "--first", "--rounds", "2"], 2, "cannot be used with"),
         (vec!["bench", "--tolerance", "-1"], 2, "such as 0.1 for 10 %"),
         (vec!["bench", "--device", "cpu", "--baseline", &foreign], 1, "the baseline is of `Radeon`"),
         (vec!["bench", "--device", "cpu", "--baseline", "none.json"], 1, "check the path"),

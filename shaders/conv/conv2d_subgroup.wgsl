@@ -1,19 +1,19 @@
 // y[a,n,o,p] = sum_{i,t} w[a,o,i,t] f(x[a,n,i,p+t]), f32, for A architectures and `groups` groups of channels; and, with
 // INPUT_GRADIENT, dx[a,n,i,q] = sum_{o,t: p+t=q} w[a,o,i,t] dy[a,n,o,p] (+ known) where x > 0. As `conv/conv2d`, whose words are used here.
 //
-// A subgroup of 8 owns ROWS channels of the result x 8 pixels: each invocation a pixel, in registers. It walks the taps, and in
+// A subgroup of 8 owns 8 channels of the result x 16 pixels: each invocation two pixels, in registers. It walks the taps, and in
 // each the channels of the source in steps of 8: each invocation loads the weights of one channel, and broadcasts them to the
-// others when its turn has come. A weight is loaded once a subgroup, a tap finds its place in the source once, and nothing
+// others when its turn has come. A weight is loaded once a subgroup, a tap finds its places in the source once, and nothing
 // passes through workgroup memory. A workgroup is 8 subgroups, side by side along the pixels.
 // The sum runs over taps, then channels. RELU, GATE, ACCUMULATE, ELASTIC_INPUT, ELASTIC_OUTPUT, the weights' stride and `centre`: as
 // `conv/conv2d`.
-// Grid: architectures * groups * ceil(rows / ROWS) * ceil(pixels / 64), folded into x and y.
+// Grid: architectures * groups * ceil(rows / 8) * ceil(pixels / 128), folded into x and y.
 // Rounds: kernel * (1 + kernel * (1 + depth / 8)), at most.
 // Needs: subgroups of 8.
 // Bindings: 0 parameters, 1 source, 2 weights, then x [A,N,..] (RELU of the gradient), gate [A, width] (GATE), input_extents u32 [A]
 // (ELASTIC_INPUT), output_extents u32 [A] (ELASTIC_OUTPUT), known (ACCUMULATE 1), result, to which is added (ACCUMULATE 2).
 // Halves: source x known result
-// Consts: INPUT_GRADIENT = 0 1; ROWS = 8 16; RELU = 0 1; GATE = 0 1; ACCUMULATE = 0 1 2
+// Consts: INPUT_GRADIENT = 0 1; RELU = 0 1; GATE = 0 1; ACCUMULATE = 0 1 2
 // Consts: ELASTIC_INPUT = 0 1; ELASTIC_OUTPUT = 0 1
 
 #import "shared/convolution"
@@ -60,6 +60,61 @@ fn store_rows(at: u32, row: u32, live: u32, values: vec4<f32>) {
     store(at, row + 3u, live, values.w);
 }
 
+// A pixel of the result, and the source of its group.
+struct Pixel {
+    image: u32,
+    element: u32,
+    y: u32,
+    x: u32,
+    base: u32,
+}
+
+fn pixel_of(architecture: u32, group: u32, pixel: u32) -> Pixel {
+    let plane = parameters.height * parameters.width;
+    let n = pixel / plane;
+    let element = pixel - n * plane;
+    let y = element / parameters.width;
+    let image = architecture * parameters.batch + n;
+    let base = (image * parameters.groups + group) * (parameters.depth * (parameters.source_height * parameters.source_width));
+    return Pixel(image, element, y, element - y * parameters.width, base);
+}
+
+// Where a tap of a pixel lies in a plane of the source, and whether it does.
+struct Tap {
+    place: u32,
+    inside: bool,
+}
+
+fn tap_of(pixel: Pixel, ky: u32, kx: u32) -> Tap {
+    // Below 0 wraps around to large numbers, which lie outside too.
+#if INPUT_GRADIENT
+    let sy = pixel.y + parameters.padding - ky * parameters.dilation;
+    let sx = pixel.x + parameters.padding - kx * parameters.dilation;
+    var py = sy;
+    var px = sx;
+    var whole = true;
+    // A division is dear, and most strides are 1.
+    if parameters.stride != 1u {
+        py = sy / parameters.stride;
+        px = sx / parameters.stride;
+        whole = py * parameters.stride == sy && px * parameters.stride == sx;
+    }
+    let inside = whole && py < parameters.source_height && px < parameters.source_width;
+#else
+    let py = pixel.y * parameters.stride + ky * parameters.dilation - parameters.padding;
+    let px = pixel.x * parameters.stride + kx * parameters.dilation - parameters.padding;
+    let inside = py < parameters.source_height && px < parameters.source_width;
+#endif
+    let place = min(py, parameters.source_height - 1u) * parameters.source_width + min(px, parameters.source_width - 1u);
+    return Tap(place, inside);
+}
+
+fn store_pixel(group: u32, pixel: Pixel, row: u32, live: u32, upper: vec4<f32>, lower: vec4<f32>) {
+    let at = (pixel.image * parameters.groups + group) * (parameters.rows * parameters.height * parameters.width) + pixel.element;
+    store_rows(at, row, live, upper);
+    store_rows(at, row + 4u, live, lower);
+}
+
 @compute @workgroup_size(64)
 fn main(
     @builtin(workgroup_id) workgroup: vec3<u32>,
@@ -67,10 +122,9 @@ fn main(
     @builtin(subgroup_id) subgroup: u32,
     @builtin(subgroup_invocation_id) lane: u32,
 ) {
-    let plane = parameters.height * parameters.width;
-    let pixels = parameters.batch * plane;
-    let tiles_m = (parameters.rows + ROWS - 1u) / ROWS;
-    let tiles_n = (pixels + 63u) / 64u;
+    let pixels = parameters.batch * parameters.height * parameters.width;
+    let tiles_m = (parameters.rows + 7u) / 8u;
+    let tiles_n = (pixels + 127u) / 128u;
     let flat = flat_workgroup(workgroup, groups);
     if flat >= parameters.architectures * parameters.groups * tiles_m * tiles_n {
         return;
@@ -90,74 +144,45 @@ fn main(
         return;
     }
 #endif
-    let row = tile / tiles_n * ROWS;
-    let column = tile % tiles_n * 64u + subgroup * 8u + lane;
-    let pixel = min(column, pixels - 1u);
-    let image = architecture * parameters.batch + pixel / plane;
-    let element = pixel % plane;
-    let y = element / parameters.width;
-    let x_ = element - y * parameters.width;
-    let base = (image * parameters.groups + group) * (parameters.depth * (parameters.source_height * parameters.source_width));
+    let row = tile / tiles_n * 8u;
+    let column = tile % tiles_n * 128u + subgroup * 16u + lane;
+    let first = pixel_of(architecture, group, min(column, pixels - 1u));
+    let second = pixel_of(architecture, group, min(column + 8u, pixels - 1u));
     let kernel = select(0u, parameters.kernel, open);
     let depth = live_depth(architecture);
     let live = live_rows(architecture);
 
-    var c0 = vec4<f32>();
-    var c1 = vec4<f32>();
-#if ROWS == 16
-    var c2 = vec4<f32>();
-    var c3 = vec4<f32>();
-#endif
+    // Of four channels of the result at the first pixel and at the second, and of four more.
+    var a0 = vec4<f32>();
+    var b0 = vec4<f32>();
+    var a1 = vec4<f32>();
+    var b1 = vec4<f32>();
     for (var ky = 0u; ky < kernel; ky += 1u) {
         for (var kx = 0u; kx < kernel; kx += 1u) {
-            // Below 0 wraps around to large numbers, which lie outside too.
-#if INPUT_GRADIENT
-            let sy = y + parameters.padding - ky * parameters.dilation;
-            let sx = x_ + parameters.padding - kx * parameters.dilation;
-            var py = sy;
-            var px = sx;
-            var whole = true;
-            // A division is dear, and most strides are 1.
-            if parameters.stride != 1u {
-                py = sy / parameters.stride;
-                px = sx / parameters.stride;
-                whole = py * parameters.stride == sy && px * parameters.stride == sx;
-            }
-            let inside = whole && py < parameters.source_height && px < parameters.source_width;
-#else
-            let py = y * parameters.stride + ky * parameters.dilation - parameters.padding;
-            let px = x_ * parameters.stride + kx * parameters.dilation - parameters.padding;
-            let inside = py < parameters.source_height && px < parameters.source_width;
-#endif
-            let place = min(py, parameters.source_height - 1u) * parameters.source_width + min(px, parameters.source_width - 1u);
+            let a = tap_of(first, ky, kx);
+            let b = tap_of(second, ky, kx);
             for (var c = 0u; c < depth; c += 8u) {
                 let w0 = weights_of(architecture, group, row, c + lane, depth, ky, kx);
                 let w1 = weights_of(architecture, group, row + 4u, c + lane, depth, ky, kx);
-#if ROWS == 16
-                let w2 = weights_of(architecture, group, row + 8u, c + lane, depth, ky, kx);
-                let w3 = weights_of(architecture, group, row + 12u, c + lane, depth, ky, kx);
-#endif
 #repeat LANE 8
                 {
-                    let v = source_at(base, c + LANE, depth, place, inside);
-                    c0 = fma(subgroupBroadcast(w0, LANE), v, c0);
-                    c1 = fma(subgroupBroadcast(w1, LANE), v, c1);
-#if ROWS == 16
-                    c2 = fma(subgroupBroadcast(w2, LANE), v, c2);
-                    c3 = fma(subgroupBroadcast(w3, LANE), v, c3);
-#endif
+                    let u = source_at(first.base, c + LANE, depth, a.place, a.inside);
+                    let v = source_at(second.base, c + LANE, depth, b.place, b.inside);
+                    let upper = subgroupBroadcast(w0, LANE);
+                    let lower = subgroupBroadcast(w1, LANE);
+                    a0 = fma(upper, u, a0);
+                    b0 = fma(upper, v, b0);
+                    a1 = fma(lower, u, a1);
+                    b1 = fma(lower, v, b1);
                 }
 #end
             }
         }
     }
     if column < pixels {
-        let at = (image * parameters.groups + group) * (parameters.rows * plane) + element;
-        store_rows(at, row, live, c0);
-        store_rows(at, row + 4u, live, c1);
-#if ROWS == 16
-        store_rows(at, row + 8u, live, c2);
-        store_rows(at, row + 12u, live, c3);
-#endif
+        store_pixel(group, first, row, live, a0, a1);
+    }
+    if column + 8u < pixels {
+        store_pixel(group, second, row, live, b0, b1);
     }
 }

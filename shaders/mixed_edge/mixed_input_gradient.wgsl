@@ -1,14 +1,16 @@
 // dx = known (or 0) + w1 g + w4 transpose(pool)(g), f32: [A, N, C, H, W]. The transpose adds, over the windows that an element is part of,
 // their gradients divided by what each averages.
 //
-// One invocation an element, each workgroup of one architecture; operations of weight 0 are skipped.
-// Grid: A * ceil(N * C * H * W / 256), folded into x and y.
+// One invocation a strip of up to eight rows (`shared/strip`), each workgroup of one architecture; operations of weight 0 are skipped.
+// Grid: A * ceil(N * C * ceil(H / 8) * W / 256), folded into x and y.
+// Rounds: 8.
 // Bindings: 0 parameters, 1 g, 2 weights [A, 5], then known (ACCUMULATE 1), dx, to which is added (ACCUMULATE 2).
 // Halves: g known dx
 // Consts: ACCUMULATE = 0 1 2
 
 #import "shared/grid"
 #import "shared/mixed_edge"
+#import "shared/strip"
 #import "shared/window"
 
 @group(0) @binding(1) var<storage, read> g: array<f32>;
@@ -24,7 +26,7 @@ fn tap(plane: u32, i: u32, j: u32) -> f32 {
     return pool_share(i, j) * g[plane + i * parameters.width + j];
 }
 
-// Packed: elements
+// Packed: pairs
 @compute @workgroup_size(256)
 fn main(
     @builtin(workgroup_id) workgroup: vec3<u32>,
@@ -32,32 +34,40 @@ fn main(
     @builtin(local_invocation_index) local: u32,
 ) {
     // Workgroups do not straddle architectures: all invocations skip the same operations.
-    let len = parameters.batch * parameters.channels * spatial();
-    let blocks = (len + 255u) / 256u;
+    let planes = parameters.batch * parameters.channels;
+    let blocks = (planes * strips(plane_extent(), STRIP) + 255u) / 256u;
     let group = flat_workgroup(workgroup, groups);
     let a = group / blocks;
-    let offset = group % blocks * 256u + local;
-    if a >= parameters.architectures || offset >= len {
+    let strip = strip_of((group - a * blocks) * 256u + local, plane_extent(), STRIP);
+    if a >= parameters.architectures || strip.plane >= planes {
         return;
     }
-    let at = a * len + offset;
+    let plane = (a * planes + strip.plane) * spatial();
+    let skip = weights[a * CHOICES + 1u];
+    let pool = weights[a * CHOICES + 4u];
+    let j = strip.column;
+    var window = Window();
+    if pool != 0.0 {
+        window = window_at(plane, strip.first, j);
+    }
+    for (var i = strip.first; i < strip.end; i += 1u) {
+        let at = plane + i * parameters.width + j;
 #if ACCUMULATE == 1
-    var sum = known[at];
+        var sum = known[at];
 #endif
 #if ACCUMULATE == 2
-    var sum = dx[at];
+        var sum = dx[at];
 #endif
 #if !ACCUMULATE
-    var sum = 0.0;
+        var sum = 0.0;
 #endif
-    let skip = weights[a * CHOICES + 1u];
-    if skip != 0.0 {
-        sum += skip * g[at];
+        if skip != 0.0 {
+            sum += skip * g[at];
+        }
+        if pool != 0.0 {
+            sum += pool * window_sum(window);
+            window = window_down(window, plane, i + 1u, j);
+        }
+        dx[at] = sum;
     }
-    let pool = weights[a * CHOICES + 4u];
-    if pool != 0.0 {
-        let element = offset % spatial();
-        sum += pool * window(at - element, element / parameters.width, element % parameters.width);
-    }
-    dx[at] = sum;
 }

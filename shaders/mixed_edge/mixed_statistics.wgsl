@@ -8,6 +8,7 @@
 
 #import "shared/grid"
 #import "shared/mixed_edge"
+#import "shared/channel"
 #import "shared/moments"
 
 @group(0) @binding(1) var<storage, read> z1: array<f32>;
@@ -16,12 +17,11 @@
 @group(0) @binding(4) var<storage, read_write> statistics: array<f32>;
 
 // Here a row is (o * A + a) * C + c.
-fn channel_value(row: u32, j: u32) -> f32 {
-    let rows = parameters.architectures * parameters.channels;
-    if row < rows {
-        return z1[element_of(row, j)];
+fn value_at(row: u32, at: u32) -> f32 {
+    if row < parameters.architectures * parameters.channels {
+        return z1[at];
     }
-    return z3[element_of(row - rows, j)];
+    return z3[at];
 }
 
 @compute @workgroup_size(256)
@@ -39,7 +39,7 @@ fn main(
     if !evaluates(weight) {
         return;
     }
-    let result = moments(row, parameters.batch * spatial(), local);
+    let result = moments(row, row % rows, parameters.batch * spatial(), local);
     if local == 0u {
         statistics[2u * row] = result.x;
         statistics[2u * row + 1u] = result.y;

@@ -1,14 +1,15 @@
 // sums[a,c] = sums over n, h and w of g, g x, g zhat1, g zhat3, g pool(x), f32: [A, N, C, H, W] -> [A, C, 5]; 0 for skipped operations.
 //
-// A workgroup an (a, c): invocation t takes the values t, t + 256, ..., then fixed trees.
+// A workgroup an (a, c): invocation t takes the strips t, t + 256, ... of its planes (`shared/strip`), then fixed trees.
 // Grid: A * C workgroups, folded into x and y.
-// Rounds: ceil(N * H * W / 256) + 24, with N * H * W <= 256 * 32,000.
+// Rounds: at most N * H * W / 128 + 33, with N * H * W <= 256 * 32,000.
 // Bindings: 0 parameters, 1 g, 2 x, 3 z1, 4 z3, 5 statistics [2, A, C, 2], 6 weights [A, 5], 7 sums [A, C, 5].
 // Halves: g x z1 z3
 
 #import "shared/grid"
 #import "shared/mixed_edge"
 #import "shared/tree"
+#import "shared/strip"
 #import "shared/window"
 
 @group(0) @binding(1) var<storage, read> g: array<f32>;
@@ -41,30 +42,40 @@ fn main(
     let pool = evaluates(weights[choices + 4u]);
     let mean1 = statistics[2u * row];
     let mean3 = statistics[2u * (rows + row)];
-    let count = parameters.batch * spatial();
+    let a = row / parameters.channels;
+    let channel = row - a * parameters.channels;
+    let count = parameters.batch * strips(plane_extent(), STRIP);
     var sum = 0.0;
     var sum_skip = 0.0;
     var sum1 = 0.0;
     var sum3 = 0.0;
     var sum_pool = 0.0;
-    for (var k = local; k < count; k += 256u) {
-        let at = element_of(row, k);
-        let upstream = g[at];
-        sum += upstream;
-        if skip {
-            sum_skip += upstream * x[at];
-        }
-        if one {
-            sum1 += upstream * (z1[at] - mean1);
-        }
-        if three {
-            sum3 += upstream * (z3[at] - mean3);
-        }
+    for (var t = local; t < count; t += 256u) {
+        // Counted in images, since a channel has one plane of each.
+        let strip = strip_of(t, plane_extent(), STRIP);
+        let plane = ((a * parameters.batch + strip.plane) * parameters.channels + channel) * spatial();
+        let j = strip.column;
+        var window = Window();
         if pool {
-            let element = k % spatial();
-            let i = element / parameters.width;
-            let j = element % parameters.width;
-            sum_pool += upstream * (pool_share(i, j) * window(at - element, i, j));
+            window = window_at(plane, strip.first, j);
+        }
+        for (var i = strip.first; i < strip.end; i += 1u) {
+            let at = plane + i * parameters.width + j;
+            let upstream = g[at];
+            sum += upstream;
+            if skip {
+                sum_skip += upstream * x[at];
+            }
+            if one {
+                sum1 += upstream * (z1[at] - mean1);
+            }
+            if three {
+                sum3 += upstream * (z3[at] - mean3);
+            }
+            if pool {
+                sum_pool += upstream * (pool_share(i, j) * window_sum(window));
+                window = window_down(window, plane, i + 1u, j);
+            }
         }
     }
     let first = tree_sum(local, vec2<f32>(sum, sum_skip));

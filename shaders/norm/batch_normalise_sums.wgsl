@@ -8,6 +8,7 @@
 // Consts: AFFINE = 0 1 2; RELU = 0 1
 
 #import "shared/grid"
+#import "shared/channel"
 #import "shared/normalise"
 #import "shared/tree"
 
@@ -31,6 +32,10 @@ struct Parameters {
 @group(0) @binding(6) var<storage, read_write> sums: array<f32>;
 #endif
 
+fn spatial() -> u32 {
+    return parameters.spatial;
+}
+
 @compute @workgroup_size(256)
 fn main(
     @builtin(workgroup_id) workgroup: vec3<u32>,
@@ -42,18 +47,19 @@ fn main(
         return;
     }
     let channel = channel_of(row);
-    let first = row / parameters.channels * parameters.batch;
     let count = parameters.batch * parameters.spatial;
     var sum = vec2<f32>(0.0);
+    let step = channel_step();
+    var element = element_of(row, local);
     for (var j = local; j < count; j += 256u) {
-        let plane = (first + j / parameters.spatial) * parameters.channels + row % parameters.channels;
-        let at = plane * parameters.spatial + j % parameters.spatial;
+        let at = element.at;
 #if RELU
         let upstream = select(g[at], 0.0, normalised(channel, x[at]) <= 0.0);
 #else
         let upstream = g[at];
 #endif
         sum += vec2<f32>(upstream, upstream * (x[at] - channel.mean));
+        element = next(element, step);
     }
     let total = tree_sum(local, sum);
     if local == 0u {

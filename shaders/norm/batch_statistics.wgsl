@@ -7,6 +7,7 @@
 // Halves: x
 
 #import "shared/grid"
+#import "shared/channel"
 #import "shared/moments"
 
 struct Parameters {
@@ -20,9 +21,12 @@ struct Parameters {
 @group(0) @binding(1) var<storage, read> x: array<f32>;
 @group(0) @binding(2) var<storage, read_write> statistics: array<f32>;
 
-fn channel_value(row: u32, j: u32) -> f32 {
-    let image = row / parameters.channels * parameters.batch + j / parameters.spatial;
-    return x[(image * parameters.channels + row % parameters.channels) * parameters.spatial + j % parameters.spatial];
+fn spatial() -> u32 {
+    return parameters.spatial;
+}
+
+fn value_at(row: u32, at: u32) -> f32 {
+    return x[at];
 }
 
 @compute @workgroup_size(256)
@@ -35,7 +39,7 @@ fn main(
     if row >= parameters.architectures * parameters.channels {
         return;
     }
-    let result = moments(row, parameters.batch * parameters.spatial, local);
+    let result = moments(row, row, parameters.batch * parameters.spatial, local);
     if local == 0u {
         statistics[2u * row] = result.x;
         statistics[2u * row + 1u] = result.y;

@@ -6,7 +6,7 @@
 // y = (x - centre) factor - offset, with suffix sums over the widths: factor = sum of weight_k inverse_k, and so on.
 // AFFINE: 0 none, 1 scale, 2 scale and shift. ELASTIC 0: one width, of weight 1.
 // Grid: A * ceil(rows / (256 / LANES)) workgroups, folded into x and y.
-// Rounds: 3 ceil(width / LANES) + 8 (4 + 16), width at most 32 (LANES 1), 2,048 (LANES 32) or 2^22.
+// Rounds: 3 ceil(width / LANES) + 8 (4 + 16), width at most 2,048 (LANES 1 and 32) or 2^22.
 // Bindings: 0 parameters, 1 x [A, rows, width], if ELASTIC width_weights [A, choices], by AFFINE scale, shift, then
 // y [A, rows, width], last statistics [A, rows, choices, 2] (mean_k, inverse_k; zeros where not live).
 // Consts: LANES = 1 32 256; CENTRED = 0 1; AFFINE = 0 1 2; ELASTIC = 0 1

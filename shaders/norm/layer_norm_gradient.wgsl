@@ -7,7 +7,7 @@
 // dx = h factor - offset - (x - centre) slope with suffix sums over the widths, centre the mean of the widest.
 // AFFINE: 0 none, 1 scale, 2 scale and shift; the shift is read with WEIGHTS alone. ELASTIC 0: one width, of weight 1.
 // Grid: A * ceil(rows / (256 / LANES)) workgroups, folded into x and y.
-// Rounds: 2 ceil(width / LANES) + 8 (4 + 16), width at most 32 (LANES 1), 2,048 (LANES 32) or 2^22.
+// Rounds: 2 ceil(width / LANES) + 8 (4 + 16), width at most 2,048 (LANES 1 and 32) or 2^22.
 // Bindings: 0 parameters, 1 g, 2 x [A, rows, width], 3 statistics [A, rows, choices, 2], if ELASTIC width_weights [A, choices],
 // by AFFINE scale, (with WEIGHTS) shift, then dx [A, rows, width], with WEIGHTS last drows [A, rows, choices].
 // Consts: LANES = 1 32 256; CENTRED = 0 1; AFFINE = 0 1 2; ELASTIC = 0 1; WEIGHTS = 0 1

@@ -15,14 +15,15 @@ struct Parameters {
 
 @group(0) @binding(0) var<uniform> parameters: Parameters;
 
-fn spatial() -> u32 {
-    return parameters.height * parameters.width;
+// Rows of a column that an invocation owns (`shared/strip`).
+const STRIP = 8u;
+
+fn plane_extent() -> vec2<u32> {
+    return vec2<u32>(parameters.height, parameters.width);
 }
 
-// The j-th element of the row a * C + c, in the order of batch and space.
-fn element_of(row: u32, j: u32) -> u32 {
-    let image = row / parameters.channels * parameters.batch + j / spatial();
-    return (image * parameters.channels + row % parameters.channels) * spatial() + j % spatial();
+fn spatial() -> u32 {
+    return parameters.height * parameters.width;
 }
 
 // Whether an operation of this weight is evaluated.

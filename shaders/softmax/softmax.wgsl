@@ -1,6 +1,7 @@
 // y[r,j] = exp(x[r,j] - m) / sum_k exp(x[r,k] - m), m = max_k x[r,k]; or its logarithm x[r,j] - m - log(sum), f32.
 //
-// WIDE 1, rows of more than 64 entries: a workgroup a row, sum and maximum by a fixed tree of 256. WIDE 0: an invocation a row.
+// WIDE 1: a workgroup a row, sum and maximum by a fixed tree of 256. WIDE 0, up to 64 entries, and
+// as a variant up to 2,048: an invocation a row.
 // Grid: rows workgroups (WIDE 1) or ceil(rows / 256), folded into x and y.
 // Rounds: 3 ceil(width / 256) + 16 (WIDE 1) or 3 width.
 // Bindings: 0 parameters, 1 x [rows, width], 2 y [rows, width].

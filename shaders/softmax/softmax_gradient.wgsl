@@ -1,6 +1,7 @@
 // dx[r,j] = y[r,j] (g[r,j] - sum_k g[r,k] y[r,k]), y a softmax; or g[r,j] - exp(y[r,j]) sum_k g[r,k], y its logarithm, f32.
 //
-// WIDE 1, rows of more than 64 entries: a workgroup a row, the sum by a fixed tree of 256. WIDE 0: an invocation a row.
+// WIDE 1: a workgroup a row, the sum by a fixed tree of 256. WIDE 0, up to 64 entries, and
+// as a variant up to 2,048: an invocation a row.
 // Grid: rows workgroups (WIDE 1) or ceil(rows / 256), folded into x and y.
 // Rounds: 2 ceil(width / 256) + 8 (WIDE 1) or 2 width.
 // Bindings: 0 parameters, 1 y [rows, width], 2 g [rows, width], 3 dx [rows, width].

@@ -9,6 +9,9 @@
 //! - `// Packed: elements`: an invocation stores the element of its flat index. `main` becomes half as many invocations, each of
 //!   which computes two elements, and stores a word.
 //! - `// Packed: runs`: an invocation stores neighbours one after another, from an even one on. The even one waits for the odd one.
+//! - `// Packed: pairs`: of two invocations of an even and the next odd index, the one stores the halves at even places, in whatever
+//!   order, and the other the neighbours of these. `main` becomes half as many invocations, each of which runs both, one after the
+//!   other, and exchanges half of a word at each store.
 //!
 //! Without that line a shader reads packed halves, and stores none. Elements that are the neighbours of a word must be stored by
 //! the same launch: the kernel crate offers a binding as halves only where its extents say so.
@@ -31,6 +34,7 @@ pub enum Form {
 enum Stores {
     Elements,
     Runs,
+    Pairs,
 }
 
 /// The bindings that the header of the shader `file` lists as `// Halves: x y`.
@@ -84,6 +88,7 @@ pub fn specialise_halves(
     let stores = text.lines().find_map(|line| match line.strip_prefix("// Packed: ")?.trim() {
         "elements" => Some(Stores::Elements),
         "runs" => Some(Stores::Runs),
+        "pairs" => Some(Stores::Pairs),
         _ => None,
     });
     let listed = halves_of(file);
@@ -101,8 +106,9 @@ pub fn specialise_halves(
         let element = if form == Form::Native { "f16" } else { "u32" };
         text = text.replace(&format!("> {name}: array<f32>;"), &format!("> {name}: array<{element}>;"));
         text = with_calls(&text, name).map_err(|reason| refuse(name, reason))?;
-        functions.push_str(&accessors(name, form, *writes));
+        functions.push_str(&load(name, form));
         if *writes {
+            functions.push_str(&store(name, form, stores));
             written.push(name.as_str());
         }
     }
@@ -114,8 +120,9 @@ pub fn specialise_halves(
             match stores {
                 None => return Err(refuse(written[0], "is stored, and no line `// Packed: ...` says by whom")),
                 Some(Stores::Runs) => {}
-                Some(Stores::Elements) => {
-                    text = two_elements(&text, &written)
+                Some(stores) => {
+                    let waiting = if stores == Stores::Pairs { &[] } else { &written[..] };
+                    text = two_invocations(&text, waiting)
                         .ok_or_else(|| refuse(written[0], "has no `main` to run twice"))?;
                 }
             }
@@ -139,20 +146,30 @@ fn halves_bits(v: f32) -> u32 {
 }
 ";
 
-/// The functions behind the calls of [`with_calls`].
-fn accessors(name: &str, form: Form, written: bool) -> String {
-    match (form, written) {
-        (Form::Native, false) => format!("\nfn halves_load_{name}(i: u32) -> f32 {{\n    return f32({name}[i]);\n}}\n"),
-        (Form::Native, true) => {
-            format!("\nfn halves_store_{name}(i: u32, v: f32) {{\n    {name}[i] = f16(v);\n}}\n")
-        }
-        (Form::Packed, false) => format!(
+/// The function behind the loads of [`with_calls`]. A binding that is written may be read too, where a sum is added to it: the word of
+/// an element holds what it held until the element is stored.
+fn load(name: &str, form: Form) -> String {
+    match form {
+        Form::Native => format!("\nfn halves_load_{name}(i: u32) -> f32 {{\n    return f32({name}[i]);\n}}\n"),
+        Form::Packed => format!(
             "\nfn halves_load_{name}(i: u32) -> f32 {{
     let pair = unpack2x16float({name}[i / 2u]);
     return select(pair.x, pair.y, (i & 1u) != 0u);
 }}\n"
         ),
-        (Form::Packed, true) => format!(
+    }
+}
+
+/// The function behind the stores of [`with_calls`], and what it needs.
+fn store(name: &str, form: Form, stores: Option<Stores>) -> String {
+    match (form, stores) {
+        (Form::Native, _) => format!("\nfn halves_store_{name}(i: u32, v: f32) {{\n    {name}[i] = f16(v);\n}}\n"),
+        (Form::Packed, Some(Stores::Pairs)) => format!(
+            "\nfn halves_store_{name}(i: u32, v: f32) {{
+    {name}[i / 2u] = insertBits({name}[i / 2u], halves_bits(v), 16u * (i & 1u), 16u);
+}}\n"
+        ),
+        (Form::Packed, _) => format!(
             "\n// The even half of the word that is stored next, and that word; no word is NONE.
 var<private> halves_held_{name}: u32 = 0u;
 var<private> halves_word_{name}: u32 = 0xffffffffu;
@@ -242,9 +259,9 @@ fn with_calls(text: &str, name: &str) -> Result<String, &'static str> {
     Ok(output)
 }
 
-/// `main` as a function of an element, and a `main` of half as many invocations that calls it for two neighbours and then flushes
-/// `written`. Its invocation's index is the parameter of `local_invocation_index`.
-fn two_elements(text: &str, written: &[&str]) -> Option<String> {
+/// `main` as a function of an invocation, and a `main` of half as many that calls it for two neighbours and then flushes
+/// `waiting`. Its invocation's index is the parameter of `local_invocation_index`.
+fn two_invocations(text: &str, waiting: &[&str]) -> Option<String> {
     const SIZE: &str = "@compute @workgroup_size(256)\nfn main(";
     const LOCAL: &str = "@builtin(local_invocation_index) ";
     let start = text.find(SIZE)?;
@@ -264,12 +281,12 @@ fn two_elements(text: &str, written: &[&str]) -> Option<String> {
             arguments.push(argument);
         }
     }
-    let mut output = format!("{}fn halves_element({}{}", &text[..start], plain.join(", "), &text[end..]);
+    let mut output = format!("{}fn halves_invocation({}{}", &text[..start], plain.join(", "), &text[end..]);
     writeln!(output, "\n@compute @workgroup_size(128)\nfn main({}) {{", parameters.join(", ")).ok()?;
     for arguments in &arguments {
-        writeln!(output, "    halves_element({});", arguments.join(", ")).ok()?;
+        writeln!(output, "    halves_invocation({});", arguments.join(", ")).ok()?;
     }
-    for name in written {
+    for name in waiting {
         writeln!(output, "    halves_flush_{name}();").ok()?;
     }
     output.push_str("}\n");
@@ -316,7 +333,11 @@ mod tests {
     fn an_invocation_of_the_packed_form_stores_a_word() {
         let text = specialise_halves("elementwise/unary", &[("OP", 1)], &[2], Form::Packed).unwrap();
         assert!(text.contains("@workgroup_size(128)"), "{text}");
-        assert!(text.contains("halves_element(workgroup, groups, 2u * local + 1u);"), "{text}");
+        assert!(text.contains("halves_invocation(workgroup, groups, 2u * local + 1u);"), "{text}");
+        // Two strips of eight rows share the words of their two columns.
+        let text = specialise_halves("mixed_edge/mixed_combine", &[("ACCUMULATE", 2)], &[6], Form::Packed).unwrap();
+        assert!(text.contains("halves_invocation(workgroup, groups, 2u * local + 1u);"), "{text}");
+        assert!(text.contains("insertBits(y[i / 2u], ") && !text.contains("halves_flush_y"), "{text}");
         let native = specialise_halves("elementwise/unary", &[("OP", 1)], &[2], Form::Native).unwrap();
         assert!(native.starts_with("enable f16;\n") && native.contains("@workgroup_size(256)"), "{native}");
     }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use parnas_kernels::{DeviceFacts, DeviceKind, Executor, Plan, Prepared};
+use parnas_kernels::{DeviceFacts, DeviceKind, Executor, Plan, Prepared, Record, Tuner};
 
 use super::BenchError;
 use crate::graph::{Persistent, Runtime, Store};
@@ -99,14 +99,36 @@ impl Workload {
     /// # Errors
     /// Where it does not fit.
     pub fn prepare(&self, facts: &DeviceFacts) -> Result<Ready<'_>, BenchError> {
-        let mut runtime = Runtime::new(facts, None, &self.store)?;
-        for (tensor, values) in &self.feed {
-            runtime.write(tensor, values)?;
-        }
+        let mut runtime = self.runtime(facts)?;
         let start = Instant::now();
         let prepared = runtime.prepare(&self.plan)?;
         runtime.executor.wait()?;
         Ok(Ready { workload: self, runtime, prepared, clock: Clock::Wall, preparation: start.elapsed() })
+    }
+
+    /// A device with its tensors.
+    fn runtime(&self, facts: &DeviceFacts) -> Result<Runtime, BenchError> {
+        let mut runtime = Runtime::new(facts, None, &self.store)?;
+        for (tensor, values) in &self.feed {
+            runtime.write(tensor, values)?;
+        }
+        Ok(runtime)
+    }
+
+    /// Prepares it on a device as a search prepares its step, with a tuner if there is one, and runs it once. Returns what the tuner
+    /// has chosen.
+    ///
+    /// # Errors
+    /// Where it does not fit, or the device fails.
+    pub fn first(&self, facts: &DeviceFacts, tuner: Option<Tuner>) -> Result<Option<Record>, BenchError> {
+        let mut runtime = self.runtime(facts)?;
+        if let Some(tuner) = tuner {
+            runtime.executor.tune_with(tuner);
+        }
+        let prepared = runtime.prepare(&self.plan)?;
+        runtime.executor.run(&prepared)?;
+        runtime.executor.wait()?;
+        Ok(runtime.executor.tuner().map(|tuner| tuner.record().clone()))
     }
 
     /// Prepares it on a device and measures it.

@@ -168,6 +168,10 @@ pub struct BenchArguments {
     /// One JSON object a line in the place of the table.
     #[arg(long)]
     pub json: bool,
+    /// Only the time to the first result of each case, device, shaders and the tuning of a search included: the record goes to the
+    /// cache of the device, as that of a search does.
+    #[arg(long, conflicts_with_all = ["rounds", "baseline", "save"])]
+    pub first: bool,
     /// How often to go through the cases, up to 20 samples each time.
     #[arg(long, value_name = "N", default_value = "3", value_parser = rounds, allow_hyphen_values = true)]
     pub rounds: u32,

@@ -1,18 +1,24 @@
 //! `parnas bench`: operations and steps against the clock, the roofline, and a baseline.
 
 use std::io::Write;
+use std::time::Instant;
 
-use parnas_kernels::device;
+use parnas_kernels::{DeviceFacts, device};
+use serde_json::json;
 
 use super::CommandError;
 use super::arguments::BenchArguments;
-use crate::bench::{Baseline, BenchError, Gathered, Roofline, Sampling, Timing, cases_with, table};
-use crate::search::SearchError;
+use crate::bench::{Baseline, BenchError, Case, Gathered, Pass, Roofline, Sampling, Timing, cases_with, table};
+use crate::search::{SearchError, tuning};
 
 /// Prints each timing when it is complete, then how all compare with the baseline.
 pub(super) fn bench(out: &mut impl Write, arguments: &BenchArguments) -> Result<(), CommandError> {
+    let begin = Instant::now();
     let facts = device::choose(arguments.device.as_deref()).map_err(SearchError::from)?;
     let cases = cases_with(&arguments.cases)?;
+    if arguments.first {
+        return first(out, arguments, &facts, &cases, begin);
+    }
     let baseline = match &arguments.baseline {
         Some(path) => {
             let baseline = Baseline::read(path)?;
@@ -62,6 +68,34 @@ pub(super) fn bench(out: &mut impl Write, arguments: &BenchArguments) -> Result<
             Err(BenchError::Regressions { count, compared, tolerance: 100.0 * tolerance }.into())
         }
     }
+}
+
+/// Prints when the first result of each case was there, counted from `begin`.
+fn first(
+    out: &mut impl Write,
+    arguments: &BenchArguments,
+    facts: &DeviceFacts,
+    cases: &[Case],
+    begin: Instant,
+) -> Result<(), CommandError> {
+    for case in cases {
+        let record = case.workload(Pass::Both, facts)?.first(facts, tuning::fresh(facts))?;
+        let milliseconds = begin.elapsed().as_secs_f64() * 1e3;
+        if let (Some(record), Some(path)) = (record, tuning::cached(facts)) {
+            // A cache that cannot be written costs the next run some seconds, and nothing else.
+            let _ = tuning::write(&record, &path);
+        }
+        match arguments.json {
+            true => {
+                let line =
+                    json!({"engine": "parnas", "device": facts.selector, "case": case.name, "first_ms": milliseconds});
+                writeln!(out, "{line}")?;
+            }
+            false => writeln!(out, "{}: first result after {milliseconds:.0} ms", case.name)?,
+        }
+        out.flush()?;
+    }
+    Ok(())
 }
 
 /// One timing, at once: the next may take long.

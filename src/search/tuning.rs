@@ -75,6 +75,14 @@ fn known(asked: Option<&Path>, facts: &DeviceFacts) -> Result<Record, SearchErro
     Ok(record.filter(|record| record.is_of(facts)).unwrap_or_else(|| Record::new(facts)))
 }
 
+/// The tuner of a device that has not been told what to take: what the cache holds, and as long as a search measures for; none on the
+/// CPU executor.
+pub fn fresh(facts: &DeviceFacts) -> Option<Tuner> {
+    let cached = cached(facts).filter(|path| path.is_file()).and_then(|path| read(&path).ok());
+    let record = cached.filter(|record| record.is_of(facts)).unwrap_or_else(|| Record::new(facts));
+    (facts.kind != DeviceKind::Cpu).then(|| Tuner::new(record, Duration::from_secs_f64(SECONDS)))
+}
+
 /// The tuner of a run; none on the CPU executor. A run that has a record in its folder, or has made steps without, measures
 /// nothing; neither does one that is given the record of an earlier run: the same record, the same bits.
 ///

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::reduce::fold;
 use crate::Result;
-use crate::launch::Slot;
+use crate::launch::{Slot, linear_grid};
 use crate::ops::check::{at_most, countable, positive};
 use crate::ops::require::require;
 
@@ -55,6 +55,22 @@ impl Planes {
     /// All elements.
     pub(super) fn len(self) -> usize {
         self.architectures * self.batch * self.image()
+    }
+
+    /// Invocations of a plane that have up to eight of its elements each (`shared/spread.wgsl`).
+    pub(super) fn spread(self) -> usize {
+        let least = self.spatial.div_ceil(8);
+        if self.stores_pairs() { least.next_multiple_of(2) } else { least }
+    }
+
+    /// Whether two neighbours of an even and an odd place are always of one plane, and of neighbouring invocations.
+    pub(super) fn stores_pairs(self) -> bool {
+        self.spatial.is_multiple_of(2)
+    }
+
+    /// The grid of shaders whose invocations have eight elements of a plane each.
+    pub(super) fn spread_grid(self) -> [u32; 3] {
+        linear_grid((self.architectures * self.batch * self.channels * self.spread()).div_ceil(256))
     }
 
     /// Elements of one image of one architecture.

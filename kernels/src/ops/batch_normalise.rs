@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use super::batch_norm::{Affine, Normalisation, Planes};
 use crate::Result;
 use crate::cpu::{Cpu, View, Views};
-use crate::launch::{Cost, Kernel, Shader, Slot, Words, bytes_of, linear_grid};
+use crate::launch::{Cost, Kernel, Shader, Slot, Words, bytes_of};
 
 /// `y = (x - mean) / sqrt(variance + epsilon) * scale + shift`, through ReLU if asked, then plus another tensor if asked:
 /// `[A, N, C, S] -> [A, N, C, S]`. Slots `x`, `statistics` `[A, C, 2]` (mean, variance), (`scale`, `shift`: see [`Affine`]),
@@ -95,7 +95,7 @@ impl Kernel for BatchNormalise {
         if self.summand {
             slots.push(Slot::read("summand", planes.len()).or_half());
         }
-        slots.push(Slot::write("y", planes.len()).or_half());
+        slots.push(Slot::write("y", planes.len()).or_half_where(planes.stores_pairs()));
         slots
     }
 
@@ -111,7 +111,7 @@ impl Kernel for BatchNormalise {
     }
 
     fn grid(&self) -> [u32; 3] {
-        linear_grid(self.normalisation().planes.len().div_ceil(256))
+        self.normalisation().planes.spread_grid()
     }
 
     fn cost(&self) -> Cost {

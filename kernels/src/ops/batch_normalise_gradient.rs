@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use super::batch_norm::{Affine, Normalisation, Planes};
 use crate::Result;
 use crate::cpu::{Cpu, Views};
-use crate::launch::{Cost, Kernel, Shader, Slot, Words, bytes_of, linear_grid};
+use crate::launch::{Cost, Kernel, Shader, Slot, Words, bytes_of};
 
 /// `dx = scale / sqrt(variance + epsilon) * (g' - mean(g') - xhat * mean(g' xhat))`, or without the means where the statistics
 /// are fixed: `[A, N, C, S]`. `g'` and the means come from [`super::BatchNormaliseSums`].
@@ -92,7 +92,7 @@ impl Kernel for BatchNormaliseGradient {
             Slot::read("sums", 2 * planes.rows()),
         ];
         slots.extend(normalisation.affine_slots());
-        slots.push(Slot::write("dx", planes.len()).or_half());
+        slots.push(Slot::write("dx", planes.len()).or_half_where(planes.stores_pairs()));
         slots
     }
 
@@ -107,7 +107,7 @@ impl Kernel for BatchNormaliseGradient {
     }
 
     fn grid(&self) -> [u32; 3] {
-        linear_grid(self.normalisation().planes.len().div_ceil(256))
+        self.normalisation().planes.spread_grid()
     }
 
     fn cost(&self) -> Cost {

@@ -1,9 +1,10 @@
 //! What the kernels of layer norm and RMS norm share: the parameters, and the widths of an architecture.
 
 use crate::Result;
-use crate::launch::{Slot, Words, linear_grid};
+use crate::launch::{Form, Kernel, Shader, Slot, Tuning, Variant, Words, linear_grid};
 use crate::ops::check::{at_most, countable, positive};
 use crate::ops::require::require;
+use crate::ops::rows::{WIDEST_APART, row_tuning};
 
 /// The most widths of a choice: as many as the uniform of `shared/layer_norm.wgsl` holds.
 pub(super) const CHOICES: usize = 8;
@@ -149,8 +150,25 @@ impl LayerNorm {
 
     /// The grid of the shaders that own a row.
     pub(super) fn row_grid(&self) -> [u32; 3] {
-        let blocks = self.rows.div_ceil(256 / self.lanes());
-        linear_grid(self.architectures as usize * blocks as usize)
+        self.lane_grid(self.lanes())
+    }
+
+    fn lane_grid(&self, lanes: u32) -> [u32; 3] {
+        linear_grid(self.architectures as usize * self.rows.div_ceil(256 / lanes) as usize)
+    }
+
+    /// The variants of a shader that owns a row, by its constant `LANES`: a row may be an invocation's, which then needs no barrier.
+    pub(super) fn variants(&self, shader: impl Fn(u32) -> Shader) -> Vec<Variant> {
+        let plain = Variant::plain(shader(self.lanes()), self.row_grid());
+        if self.lanes() == 1 || self.width > WIDEST_APART {
+            return vec![plain];
+        }
+        vec![plain, Variant { name: "apart", shader: shader(1), grid: self.lane_grid(1), form: Form::Apart }]
+    }
+
+    /// The class of a kernel that owns rows, with a sample of one architecture.
+    pub(super) fn tuning<K: Kernel>(&self, name: &str, kernel: impl FnOnce(Self) -> K) -> Tuning {
+        row_tuning(name, self.width, |rows| kernel(Self { architectures: 1, rows, ..self.clone() }))
     }
 
     /// The uniform of `shared/layer_norm.wgsl`.

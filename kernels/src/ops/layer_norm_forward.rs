@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use super::layer_norm::{LayerNorm, Live, RowAffine};
 use crate::Result;
 use crate::cpu::{Cpu, View, Views};
-use crate::launch::{Cost, Kernel, Shader, Slot, Words, bytes_of};
+use crate::launch::{Cost, Kernel, Shader, Slot, Tuning, Variant, Words, bytes_of};
 use crate::ops::sums::sum_of;
 
 /// The normalisation. Slots `x` `[A, rows, width]`, (`width_weights` `[A, K]`), (`scale`, `shift`), `y`, `statistics`
@@ -78,6 +78,16 @@ impl LayerNormForward {
         }
         segment.write(centre, x, affine, y, 0..last);
     }
+
+    fn by(&self, lanes: u32) -> Shader {
+        let constants = vec![
+            ("LANES", lanes),
+            ("CENTRED", u32::from(self.0.centred)),
+            ("AFFINE", self.0.affine as u32),
+            ("ELASTIC", u32::from(self.0.elastic.is_some())),
+        ];
+        Shader { file: "norm/layer_norm", constants }
+    }
 }
 
 impl Segment {
@@ -119,13 +129,7 @@ impl Kernel for LayerNormForward {
     }
 
     fn shader(&self) -> Shader {
-        let constants = vec![
-            ("LANES", self.0.lanes()),
-            ("CENTRED", u32::from(self.0.centred)),
-            ("AFFINE", self.0.affine as u32),
-            ("ELASTIC", u32::from(self.0.elastic.is_some())),
-        ];
-        Shader { file: "norm/layer_norm", constants }
+        self.by(self.0.lanes())
     }
 
     fn parameters(&self) -> Words {
@@ -134,6 +138,14 @@ impl Kernel for LayerNormForward {
 
     fn grid(&self) -> [u32; 3] {
         self.0.row_grid()
+    }
+
+    fn variants(&self) -> Vec<Variant> {
+        self.0.variants(|lanes| self.by(lanes))
+    }
+
+    fn tuning(&self) -> Option<Tuning> {
+        Some(self.0.tuning("layer_norm", Self))
     }
 
     fn cost(&self) -> Cost {

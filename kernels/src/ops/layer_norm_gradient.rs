@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use super::layer_norm::{CHOICES, LayerNorm, Live, RowAffine};
 use crate::Result;
 use crate::cpu::{Cpu, View, Views};
-use crate::launch::{Cost, Kernel, Shader, Slot, Words, bytes_of};
+use crate::launch::{Cost, Kernel, Shader, Slot, Tuning, Variant, Words, bytes_of};
 use crate::ops::require::require;
 use crate::ops::sums::{sum_of, sum_of_pairs, sum_of_triples};
 
@@ -140,6 +140,17 @@ impl LayerNormGradient {
             tasks.enumerate().for_each(|(index, dx)| each(index, dx, &mut []));
         }
     }
+
+    fn by(&self, lanes: u32) -> Shader {
+        let constants = vec![
+            ("LANES", lanes),
+            ("CENTRED", u32::from(self.norm.centred)),
+            ("AFFINE", self.norm.affine as u32),
+            ("ELASTIC", u32::from(self.norm.elastic.is_some())),
+            ("WEIGHTS", u32::from(self.of_weights)),
+        ];
+        Shader { file: "norm/layer_norm_gradient", constants }
+    }
 }
 
 impl Segment {
@@ -181,14 +192,7 @@ impl Kernel for LayerNormGradient {
     }
 
     fn shader(&self) -> Shader {
-        let constants = vec![
-            ("LANES", self.norm.lanes()),
-            ("CENTRED", u32::from(self.norm.centred)),
-            ("AFFINE", self.norm.affine as u32),
-            ("ELASTIC", u32::from(self.norm.elastic.is_some())),
-            ("WEIGHTS", u32::from(self.of_weights)),
-        ];
-        Shader { file: "norm/layer_norm_gradient", constants }
+        self.by(self.norm.lanes())
     }
 
     fn parameters(&self) -> Words {
@@ -197,6 +201,14 @@ impl Kernel for LayerNormGradient {
 
     fn grid(&self) -> [u32; 3] {
         self.norm.row_grid()
+    }
+
+    fn variants(&self) -> Vec<Variant> {
+        self.norm.variants(|lanes| self.by(lanes))
+    }
+
+    fn tuning(&self) -> Option<Tuning> {
+        Some(self.norm.tuning("layer_norm_gradient", |norm| Self { norm, ..self.clone() }))
     }
 
     fn cost(&self) -> Cost {

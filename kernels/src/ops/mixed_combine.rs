@@ -111,7 +111,7 @@ impl Kernel for MixedCombine {
     }
 
     fn grid(&self) -> [u32; 3] {
-        linear_grid(self.edge.planes().architectures * self.edge.blocks())
+        linear_grid(self.edge.planes().architectures * self.edge.strip_blocks())
     }
 
     fn cost(&self) -> Cost {

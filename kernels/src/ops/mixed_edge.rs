@@ -6,6 +6,8 @@ use crate::launch::Words;
 use crate::ops::check::positive;
 use crate::ops::require::require;
 
+/// Rows of a column that an invocation of the shaders owns.
+const STRIP: u32 = 8;
 /// Choices of an edge.
 pub(super) const CHOICES: usize = 5;
 
@@ -65,14 +67,20 @@ impl MixedEdge {
         words.u32(self.height).u32(self.width).f32(self.epsilon).u32(u32::from(self.evaluate_all))
     }
 
-    /// Workgroups of 256 that the elements of one architecture take.
-    pub(super) fn blocks(&self) -> usize {
-        (self.planes().batch * self.planes().image()).div_ceil(256)
+    /// Workgroups of 256 that the strips of one architecture take (`shared/strip.wgsl`).
+    pub(super) fn strip_blocks(&self) -> usize {
+        let strips = self.height.div_ceil(STRIP) as usize * self.width as usize;
+        (self.planes().batch * self.planes().channels * strips).div_ceil(256)
     }
 
-    /// Whether two neighbours of an even and an odd place are always of one architecture.
+    /// Workgroups of 256 that one architecture takes where an invocation has eight elements of a plane (`shared/spread.wgsl`).
+    pub(super) fn spread_blocks(&self) -> usize {
+        (self.planes().batch * self.planes().channels * self.planes().spread()).div_ceil(256)
+    }
+
+    /// Whether two neighbours of an even and an odd place are always of one row, and so of neighbouring strips.
     pub(super) fn stores_pairs(&self) -> bool {
-        (self.planes().batch * self.planes().image()).is_multiple_of(2)
+        self.width.is_multiple_of(2)
     }
 
     /// The weights of architecture `a`.

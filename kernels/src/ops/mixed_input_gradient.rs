@@ -89,7 +89,7 @@ impl Kernel for MixedInputGradient {
     }
 
     fn grid(&self) -> [u32; 3] {
-        linear_grid(self.edge.planes().architectures * self.edge.blocks())
+        linear_grid(self.edge.planes().architectures * self.edge.strip_blocks())
     }
 
     fn cost(&self) -> Cost {

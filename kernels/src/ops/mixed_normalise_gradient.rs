@@ -41,8 +41,8 @@ impl Kernel for MixedNormaliseGradient {
             Slot::read("statistics", 4 * planes.rows()),
             Slot::read("sums", CHOICES * planes.rows()),
             Slot::read("weights", self.0.weights()),
-            Slot::write("dz1", planes.len()).or_half_where(self.0.stores_pairs()),
-            Slot::write("dz3", planes.len()).or_half_where(self.0.stores_pairs()),
+            Slot::write("dz1", planes.len()).or_half_where(planes.stores_pairs()),
+            Slot::write("dz3", planes.len()).or_half_where(planes.stores_pairs()),
         ]
     }
 
@@ -55,7 +55,7 @@ impl Kernel for MixedNormaliseGradient {
     }
 
     fn grid(&self) -> [u32; 3] {
-        linear_grid(self.0.planes().architectures * self.0.blocks())
+        linear_grid(self.0.planes().architectures * self.0.spread_blocks())
     }
 
     fn cost(&self) -> Cost {

@@ -59,9 +59,7 @@ impl Pool2d {
         positive("pool2d", &extents.map(|(name, extent)| (name, extent.into())))?;
         let window = u64::from(self.kernel);
         at_most("pool2d", "kernel", window, 255)?;
-        let reach = window.div_ceil(u64::from(self.stride));
-        let own = if self.kind == PoolKind::Maximum { window + window * window } else { 0 };
-        at_most("pool2d", "the taps of all windows of an element", reach + reach * reach * (1 + own), ITERATIONS)?;
+        at_most("pool2d", "the taps of all windows of an element", self.rounds_of_element(), ITERATIONS)?;
         require(2 * self.padding <= self.kernel, "pool2d", "the padding is at most half the window")?;
         let fits = |extent: u32| extent + 2 * self.padding >= self.kernel;
         require(fits(self.height) && fits(self.width), "pool2d", "the window is larger than the padded input")?;
@@ -106,6 +104,53 @@ impl Pool2d {
             .u32(self.stride)
             .u32(self.padding)
             .u32(include.into())
+    }
+
+    /// Rows of a column of the result that an invocation of the shader owns: eight where windows overlap, or touch, and the rounds
+    /// of its loops allow it.
+    fn own(&self) -> u32 {
+        let average = self.kind != PoolKind::Maximum;
+        if average && self.stride <= self.kernel && self.rounds_of_strip(8) <= ITERATIONS { 8 } else { 1 }
+    }
+
+    /// The most rounds through the loops of an invocation that owns so many rows of a column of averages, or of their gradient.
+    fn rounds_of_strip(&self, own: u32) -> u64 {
+        let [kernel, stride, own] = [self.kernel, self.stride, own].map(u64::from);
+        (own * stride + kernel) * (1 + kernel) + own
+    }
+
+    /// The most rounds through the loops of an invocation that owns an element: in the gradient, which visits its windows.
+    fn rounds_of_element(&self) -> u64 {
+        let kernel = u64::from(self.kernel);
+        let reach = kernel.div_ceil(self.stride.into());
+        let window = if self.kind == PoolKind::Maximum { kernel + kernel * kernel } else { 0 };
+        1 + reach + reach * reach * (1 + window)
+    }
+
+    /// Whether two neighbours of a result of this width, of an even and an odd place, are always those of neighbouring invocations:
+    /// elements always are, those of strips where a row is even. For packed halves one invocation runs both, in twice the rounds.
+    fn stores_pairs(&self, width: u32) -> bool {
+        let rounds = match self.kind {
+            PoolKind::Maximum => self.rounds_of_element(),
+            PoolKind::Average { .. } => self.rounds_of_strip(self.own()),
+        };
+        (self.own() == 1 || width.is_multiple_of(2)) && 2 * rounds <= ITERATIONS
+    }
+
+    fn shader(&self, gradient: bool) -> Shader {
+        let gradient = ("GRADIENT", u32::from(gradient));
+        match self.kind {
+            PoolKind::Maximum => Shader { file: "pool/maximum_pool2d", constants: vec![gradient] },
+            PoolKind::Average { .. } => {
+                Shader { file: "pool/average_pool2d", constants: vec![("OWN", self.own()), gradient] }
+            }
+        }
+    }
+
+    /// The grid of a pass whose result has planes of this height and width.
+    fn grid(&self, [height, width]: [u32; 2]) -> [u32; 3] {
+        let strips = height.div_ceil(self.own()) as usize * width as usize;
+        linear_grid((self.planes as usize * strips).div_ceil(256))
     }
 
     fn taps(&self) -> u64 {
@@ -264,12 +309,14 @@ impl Kernel for Pool2dForward {
     }
 
     fn slots(&self) -> Vec<Slot> {
-        vec![Slot::read("x", self.0.inputs()).or_half(), Slot::write("y", self.0.outputs()).or_half()]
+        vec![
+            Slot::read("x", self.0.inputs()).or_half(),
+            Slot::write("y", self.0.outputs()).or_half_where(self.0.stores_pairs(self.0.output_width())),
+        ]
     }
 
     fn shader(&self) -> Shader {
-        let maximum = u32::from(self.0.kind == PoolKind::Maximum);
-        Shader { file: "pool/pool2d", constants: vec![("MAXIMUM", maximum), ("GRADIENT", 0)] }
+        self.0.shader(false)
     }
 
     fn parameters(&self) -> Words {
@@ -277,7 +324,7 @@ impl Kernel for Pool2dForward {
     }
 
     fn grid(&self) -> [u32; 3] {
-        linear_grid(self.0.outputs().div_ceil(256))
+        self.0.grid([self.0.output_height(), self.0.output_width()])
     }
 
     fn cost(&self) -> Cost {
@@ -338,8 +385,10 @@ impl Kernel for Pool2dGradient {
     }
 
     fn slots(&self) -> Vec<Slot> {
-        let mut slots =
-            vec![Slot::read("dy", self.0.outputs()).or_half(), Slot::write("dx", self.0.inputs()).or_half()];
+        let mut slots = vec![
+            Slot::read("dy", self.0.outputs()).or_half(),
+            Slot::write("dx", self.0.inputs()).or_half_where(self.0.stores_pairs(self.0.width)),
+        ];
         if self.0.kind == PoolKind::Maximum {
             slots.insert(0, Slot::read("x", self.0.inputs()).or_half());
         }
@@ -347,8 +396,7 @@ impl Kernel for Pool2dGradient {
     }
 
     fn shader(&self) -> Shader {
-        let maximum = u32::from(self.0.kind == PoolKind::Maximum);
-        Shader { file: "pool/pool2d", constants: vec![("MAXIMUM", maximum), ("GRADIENT", 1)] }
+        self.0.shader(true)
     }
 
     fn parameters(&self) -> Words {
@@ -356,7 +404,7 @@ impl Kernel for Pool2dGradient {
     }
 
     fn grid(&self) -> [u32; 3] {
-        linear_grid(self.0.inputs().div_ceil(256))
+        self.0.grid([self.0.height, self.0.width])
     }
 
     fn cost(&self) -> Cost {

@@ -1,15 +1,20 @@
 //! What kernels along the rows of a matrix share: limits, grids, and folds over a row on the CPU.
 
 use std::hint::black_box;
+use std::sync::Arc;
 
 use crate::Result;
-use crate::launch::linear_grid;
+use crate::launch::{Form, Kernel, Shader, Tuning, Variant, linear_grid};
 use crate::ops::check::{at_most, countable, positive};
 use crate::ops::functions::exponential_up_to_88;
 use crate::ops::reduce::fold;
 
 /// The widest row that an invocation takes alone; a wider one is a workgroup's.
 const NARROW: u32 = 64;
+/// The widest row that an invocation may take alone as a variant: few enough entries for one chain of additions.
+pub(super) const WIDEST_APART: u32 = 2048;
+/// Elements with which variants are timed.
+const SAMPLE: u32 = 1 << 19;
 /// The widest row: a few passes over it in steps of 256 stay below the rounds of loops that every driver grants.
 const WIDEST: u64 = 1 << 22;
 /// Accumulators of a row, and of a long one, in which a chain of additions would take longer than the elements.
@@ -26,6 +31,23 @@ pub(super) fn wide(width: u32) -> bool {
 /// The grid of a shader that imports `shared/rows.wgsl`.
 pub(super) fn row_grid(rows: u32, width: u32) -> [u32; 3] {
     linear_grid(if wide(width) { rows as usize } else { rows.div_ceil(256) as usize })
+}
+
+/// The variants of a shader that imports `shared/rows.wgsl`, by its constant `WIDE`: a wide row may be an invocation's too, which
+/// then needs no barrier.
+pub(super) fn row_variants(rows: u32, width: u32, shader: impl Fn(u32) -> Shader) -> Vec<Variant> {
+    let plain = Variant::plain(shader(wide(width).into()), row_grid(rows, width));
+    if !wide(width) || width > WIDEST_APART {
+        return vec![plain];
+    }
+    let grid = linear_grid(rows.div_ceil(256) as usize);
+    vec![plain, Variant { name: "apart", shader: shader(0), grid, form: Form::Apart }]
+}
+
+/// The class of the kernels along rows of this width, with a sample of as many rows as `sample` is told. Rows are those of all
+/// architectures, so their number chooses nothing.
+pub(super) fn row_tuning<K: Kernel>(name: &str, width: u32, sample: impl FnOnce(u32) -> K) -> Tuning {
+    Tuning { class: format!("{name} {width}"), sample: Arc::new(sample((SAMPLE / width.max(1)).max(1))) }
 }
 
 /// Refuses a matrix without an element, or one that the shaders cannot count.

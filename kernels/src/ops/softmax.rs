@@ -5,9 +5,9 @@ use rayon::prelude::*;
 
 use crate::Result;
 use crate::cpu::{Cpu, Views};
-use crate::launch::{Cost, Kernel, Shader, Slot, Words, bytes_of};
+use crate::launch::{Cost, Kernel, Shader, Slot, Tuning, Variant, Words, bytes_of};
 use crate::ops::functions::exponential_up_to_88;
-use crate::ops::rows::{require_rows, row_grid, rows_of_a_task, wide};
+use crate::ops::rows::{require_rows, row_grid, row_tuning, row_variants, rows_of_a_task, wide};
 use crate::ops::vectors;
 
 /// `y[r,j] = exp(x[r,j]) / sum_k exp(x[r,k])`, or its logarithm: `[rows, width] -> [rows, width]`. Slots `x`, `y`.
@@ -33,6 +33,11 @@ impl Softmax {
         require_rows("softmax", self.rows, "width", self.width)
     }
 
+    fn by(&self, wide: u32) -> Shader {
+        let constants = vec![("WIDE", wide), ("LOGARITHM", u32::from(self.logarithm))];
+        Shader { file: "softmax/softmax", constants }
+    }
+
     fn len(&self) -> usize {
         self.rows as usize * self.width as usize
     }
@@ -48,8 +53,7 @@ impl Kernel for Softmax {
     }
 
     fn shader(&self) -> Shader {
-        let constants = vec![("WIDE", u32::from(wide(self.width))), ("LOGARITHM", u32::from(self.logarithm))];
-        Shader { file: "softmax/softmax", constants }
+        self.by(wide(self.width).into())
     }
 
     fn parameters(&self) -> Words {
@@ -58,6 +62,15 @@ impl Kernel for Softmax {
 
     fn grid(&self) -> [u32; 3] {
         row_grid(self.rows, self.width)
+    }
+
+    fn variants(&self) -> Vec<Variant> {
+        row_variants(self.rows, self.width, |wide| self.by(wide))
+    }
+
+    fn tuning(&self) -> Option<Tuning> {
+        let name = if self.logarithm { "softmax logarithm" } else { "softmax" };
+        Some(row_tuning(name, self.width, |rows| Self { rows, ..self.clone() }))
     }
 
     fn cost(&self) -> Cost {

@@ -5,9 +5,9 @@ use rayon::prelude::*;
 
 use crate::Result;
 use crate::cpu::{Cpu, Views};
-use crate::launch::{Cost, Kernel, Shader, Slot, Words, bytes_of};
+use crate::launch::{Cost, Kernel, Shader, Slot, Tuning, Variant, Words, bytes_of};
 use crate::ops::functions::exponential_up_to_88;
-use crate::ops::rows::{require_rows, row_grid, rows_of_a_task, wide};
+use crate::ops::rows::{require_rows, row_grid, row_tuning, row_variants, rows_of_a_task, wide};
 use crate::ops::vectors;
 
 /// The gradient of [`crate::ops::Softmax`] from its output: `dx = y (g - sum_k g y)`, or `g - exp(y) sum_k g` for the logarithm.
@@ -31,6 +31,11 @@ impl SoftmaxGradient {
         require_rows("softmax_gradient", self.rows, "width", self.width)
     }
 
+    fn by(&self, wide: u32) -> Shader {
+        let constants = vec![("WIDE", wide), ("LOGARITHM", u32::from(self.logarithm))];
+        Shader { file: "softmax/softmax_gradient", constants }
+    }
+
     fn len(&self) -> usize {
         self.rows as usize * self.width as usize
     }
@@ -46,8 +51,7 @@ impl Kernel for SoftmaxGradient {
     }
 
     fn shader(&self) -> Shader {
-        let constants = vec![("WIDE", u32::from(wide(self.width))), ("LOGARITHM", u32::from(self.logarithm))];
-        Shader { file: "softmax/softmax_gradient", constants }
+        self.by(wide(self.width).into())
     }
 
     fn parameters(&self) -> Words {
@@ -56,6 +60,15 @@ impl Kernel for SoftmaxGradient {
 
     fn grid(&self) -> [u32; 3] {
         row_grid(self.rows, self.width)
+    }
+
+    fn variants(&self) -> Vec<Variant> {
+        row_variants(self.rows, self.width, |wide| self.by(wide))
+    }
+
+    fn tuning(&self) -> Option<Tuning> {
+        let name = if self.logarithm { "softmax_gradient logarithm" } else { "softmax_gradient" };
+        Some(row_tuning(name, self.width, |rows| Self { rows, ..self.clone() }))
     }
 
     fn cost(&self) -> Cost {

@@ -8,6 +8,7 @@ use parnas_kernels::plan::{Buffers, Operand, PlanBuilder};
 use parnas_kernels::{DeviceFacts, Executor, Kernel};
 
 use crate::reference::attention::{Operands, Results};
+use crate::support::variants::run_by;
 use crate::support::{Exact, assert_close, bits, devices, numbers, run};
 
 const UNTOUCHED: f32 = 1234.5;
@@ -23,6 +24,8 @@ struct Case {
     lengths: Vec<u32>,
     weights: Vec<f32>,
     evaluate_all: bool,
+    /// The variant of the forward pass.
+    variant: usize,
 }
 
 /// What the kernels compute.
@@ -58,7 +61,7 @@ impl Case {
         let [q, k, v] = [(1, of_queries), (2, of_keys), (3, of_keys)].map(|(seed, len)| numbers(seed, len));
         let dy = numbers(4, of_queries);
         let (lengths, weights, evaluate_all) = (Vec::new(), Vec::new(), false);
-        Self { attention, q, k, v, dy, lengths, weights, evaluate_all }
+        Self { attention, q, k, v, dy, lengths, weights, evaluate_all, variant: 0 }
     }
 
     fn with_lengths(mut self, lengths: &[u32]) -> Self {
@@ -107,7 +110,7 @@ impl Case {
         kernel.validate().unwrap();
         let written = [self.q.len(), pairs * queries];
         let inputs = self.inputs(&forward, &[&self.q, &self.k, &self.v], true, &written);
-        let [o, lse] = run(facts, kernel, &inputs).try_into().unwrap();
+        let [o, lse] = run_by(self.variant, facts, kernel, &inputs).try_into().unwrap();
         let y = match gated {
             true => {
                 let mix = |accumulate| {
@@ -217,7 +220,9 @@ fn check(case: &Case) {
     let reference = case.reference();
     let exact = reference.results(&case.upstream());
     for facts in devices() {
-        case.check(&facts, &reference, &exact);
+        for variant in 0..2 {
+            Case { variant, ..case.clone() }.check(&facts, &reference, &exact);
+        }
     }
 }
 

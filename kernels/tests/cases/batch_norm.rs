@@ -11,13 +11,14 @@ use crate::support::{Exact, assert_close, devices, numbers, run};
 
 const EPSILON: f32 = 1e-3;
 
-const SIZES: [Extents; 6] = [
+const SIZES: [Extents; 7] = [
     Extents(1, 1, 1, 1),
     Extents(2, 3, 5, 33),
     Extents(3, 41, 2, 16),
     Extents(1, 65, 3, 127),
     Extents(2, 1, 1, 5000),
     Extents(2, 31, 33, 1),
+    Extents(1, 5, 3, 18),
 ];
 
 fn wide(x: &[f32]) -> Vec<f64> {

@@ -4,7 +4,7 @@
 use half::f16;
 use parnas_kernels::ops::{Function, Unary};
 
-use super::{batch_norm, chain, conv2d, elastic_conv2d, elementwise, matmul, mixed_edge, pool2d, reduce, shape};
+use super::{batch_norm, chain, conv2d, elastic_conv2d, elementwise, fuse, matmul, mixed_edge, pool2d, reduce, shape};
 use crate::support::halves::{Stored, stored_as};
 use crate::support::{ODD, devices, numbers, run};
 
@@ -24,6 +24,7 @@ with_halves! {
     chain_with_halves: chain::chains_agree_with_the_reference, chain::joined_copies_are_those_copies;
     conv2d_with_halves: conv2d::forward_agrees_with_the_reference, conv2d::input_gradients_agree_with_the_reference, conv2d::weight_gradients_agree_with_the_reference, conv2d::convolutions_of_any_extents_agree_with_the_reference;
     elastic_conv2d_with_halves: elastic_conv2d::forward_agrees_with_the_reference, elastic_conv2d::input_gradients_agree_with_the_reference, elastic_conv2d::weight_gradients_agree_with_the_reference;
+    sums_in_place_with_halves: fuse::sums_go_where_their_addends_are;
     pool2d_with_halves: pool2d::pooling_and_its_gradient_agree_with_the_reference;
     reduce_with_halves: reduce::reductions_agree_with_the_reference, reduce::inner_products_agree_with_the_reference, reduce::folds_read_slices_and_sums;
     shape_with_halves: shape::copies_agree_with_the_reference;

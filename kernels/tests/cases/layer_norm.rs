@@ -4,6 +4,7 @@ use parnas_kernels::DeviceFacts;
 use parnas_kernels::ops::{ElasticWidth, LayerNorm, LayerNormForward, LayerNormGradient, LayerNormSums, RowAffine};
 
 use crate::reference::layer_norm::{Inputs, forward, gradients, widths};
+use crate::support::variants::run_by;
 use crate::support::{Exact, assert_close, devices, numbers, run};
 
 /// Architectures, rows, width, and the widths to choose from.
@@ -116,17 +117,17 @@ impl Case {
         }
     }
 
-    fn forward(&self, facts: &DeviceFacts) -> Vec<Vec<f32>> {
+    fn forward(&self, variant: usize, facts: &DeviceFacts) -> Vec<Vec<f32>> {
         let kernel = LayerNormForward(self.norm.clone());
         kernel.validate().unwrap();
         let mut inputs = vec![self.x.clone()];
         inputs.extend(self.given(true));
         inputs.push(vec![f32::NAN; self.x.len()]);
         inputs.push(vec![f32::NAN; 2 * self.rows() * widths(&self.norm).len()]);
-        run(facts, kernel, &inputs)
+        run_by(variant, facts, kernel, &inputs)
     }
 
-    fn gradient(&self, facts: &DeviceFacts, statistics: &[f32]) -> Vec<Vec<f32>> {
+    fn gradient(&self, variant: usize, facts: &DeviceFacts, statistics: &[f32]) -> Vec<Vec<f32>> {
         let of_weights = self.weights.is_some();
         let kernel = LayerNormGradient { norm: self.norm.clone(), of_weights };
         kernel.validate().unwrap();
@@ -134,7 +135,7 @@ impl Case {
         inputs.extend(self.given(of_weights));
         inputs.push(vec![f32::NAN; self.x.len()]);
         inputs.extend(of_weights.then(|| vec![f32::NAN; self.rows() * widths(&self.norm).len()]));
-        run(facts, kernel, &inputs)
+        run_by(variant, facts, kernel, &inputs)
     }
 
     /// The sums over blocks, added up.
@@ -160,12 +161,12 @@ fn assert_agrees(case: &Case, what: &str) {
     let inputs = case.inputs();
     let (y, statistics) = forward(&case.norm, &inputs);
     let exact = gradients(&case.norm, &inputs);
-    for facts in devices() {
-        let what = format!("{what}: {:?} on {}", case.norm, facts.selector);
-        let got = case.forward(&facts);
+    for (facts, variant) in devices().into_iter().flat_map(|facts| [(facts.clone(), 0), (facts, 1)]) {
+        let what = format!("{what}: {:?} by variant {variant} on {}", case.norm, facts.selector);
+        let got = case.forward(variant, &facts);
         assert_close(&what, &got[0], &y, 4e-6, 4e-6);
         assert_close(&format!("statistics of {what}"), &got[1], &statistics, 4e-6, 1e-6);
-        let gradient = case.gradient(&facts, &got[1]);
+        let gradient = case.gradient(variant, &facts, &got[1]);
         assert_close(&format!("dx of {what}"), &gradient[0], &exact.dx, 6e-6, 2e-6);
         if case.weights.is_some() {
             assert_close(&format!("drows of {what}"), &gradient[1], &exact.drows, 4e-6, 2e-6);
@@ -217,7 +218,7 @@ fn layer_norms_keep_small_deviations() {
             let mut case = Case::new(size, 0, None);
             case.x.iter_mut().for_each(|x| *x += 1000.0);
             let (y, _) = forward(&case.norm, &case.inputs());
-            assert_close(&format!("{size} on {}", facts.selector), &case.forward(&facts)[0], &y, 1e-5, 1e-4);
+            assert_close(&format!("{size} on {}", facts.selector), &case.forward(0, &facts)[0], &y, 1e-5, 1e-4);
         }
     }
 }
@@ -250,8 +251,8 @@ fn gradients_of_layer_norms_are_central_differences() {
         };
         for facts in devices() {
             let what = format!("{weights:?}, kind {kind}, on {}", facts.selector);
-            let statistics = case.forward(&facts).remove(1);
-            let got = case.gradient(&facts, &statistics);
+            let statistics = case.forward(0, &facts).remove(1);
+            let got = case.gradient(0, &facts, &statistics);
             assert_close(&format!("dx of {what}"), &got[0], &slopes(|inputs| &mut inputs.x), 1e-5, 1e-5);
             if weights.is_some() {
                 let choices = widths(&case.norm).len();
@@ -279,7 +280,7 @@ fn gradients_of_layer_norms_are_central_differences() {
 fn layer_norms_at_a_vertex_stand_alone() {
     for facts in devices() {
         let case = Case::new(5, 0, Some(Weights::OneHot));
-        let together = case.forward(&facts).remove(0);
+        let together = case.forward(0, &facts).remove(0);
         for a in 0..2 {
             let width = SIZES[5].3[(a + 5) % 3] as usize;
             let cut = |x: &[f32]| -> Vec<f32> { x.chunks(384).flat_map(|row| row[..width].to_vec()).collect() };
@@ -294,7 +295,7 @@ fn layer_norms_at_a_vertex_stand_alone() {
             };
             let exact: Vec<Exact> = own(&together, 3).iter().map(|y| Exact::of(f64::from(*y))).collect();
             let what = format!("architecture {a} on {}", facts.selector);
-            assert_close(&what, &alone.forward(&facts)[0], &exact, 1e-6, 1e-6);
+            assert_close(&what, &alone.forward(0, &facts)[0], &exact, 1e-6, 1e-6);
         }
     }
 }

@@ -22,6 +22,7 @@ pub(super) fn pooling_and_its_gradient_agree_with_the_reference() {
         (65, 4, 4, 4, 4, 0),
         (127, 7, 9, 5, 3, 2),
         (3, 65, 10, 3, 4, 0),
+        (3, 31, 34, 3, 2, 1),
     ];
     for (kind, (planes, height, width, kernel, stride, padding)) in
         kinds.into_iter().flat_map(|kind| extents.map(|extents| (kind, extents)))

@@ -5,6 +5,7 @@ use parnas_kernels::ops::{Correct, CrossEntropy, CrossEntropyGradient, Softmax, 
 use crate::reference::softmax::{
     correct, cross_entropy, cross_entropy_gradient, log_softmax, loss, softmax, softmax_gradient,
 };
+use crate::support::variants::run_each;
 use crate::support::{assert_close, bits, devices, numbers, run};
 
 const EXTENTS: [(u32, u32); 9] =
@@ -48,9 +49,8 @@ fn softmax_agrees_with_the_reference() {
         kernel.validate().unwrap();
         let x = logits(width.into(), (rows * width) as usize);
         let exact = softmax(&kernel, &x);
-        for facts in devices() {
-            let got = run(&facts, kernel.clone(), &[x.clone(), vec![f32::NAN; x.len()]]);
-            assert_close(&format!("{kernel:?} on {}", facts.selector), &got[0], &exact, 4e-6, 1e-6);
+        for (name, got) in run_each(kernel, &[x.clone(), vec![f32::NAN; x.len()]]) {
+            assert_close(&name, &got[0], &exact, 4e-6, 1e-6);
         }
     }
 }
@@ -79,9 +79,7 @@ fn gradients_of_softmax_agree_with_the_reference_and_with_differences() {
         let g = numbers(7, x.len());
         let exact = softmax_gradient(&kernel, &y, &g);
         let upstream = doubles(&g);
-        for facts in devices() {
-            let what = format!("{kernel:?} on {}", facts.selector);
-            let got = run(&facts, kernel.clone(), &[y.clone(), g.clone(), vec![f32::NAN; x.len()]]);
+        for (what, got) in run_each(kernel, &[y.clone(), g.clone(), vec![f32::NAN; x.len()]]) {
             assert_close(&what, &got[0], &exact, 2e-6, 1e-6);
             if width < 100 {
                 assert_gradient(&what, width as usize, &x, &got[0], |row, x| {

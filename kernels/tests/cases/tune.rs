@@ -4,7 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parnas_kernels::cpu::{Cpu, Views};
-use parnas_kernels::ops::{Bias, Matmul};
+use parnas_kernels::ops::{
+    Attention, AttentionForward, Bias, Conv2d, Conv2dForward, Elastic, HeadGate, LayerNorm, LayerNormForward,
+    LayerNormGradient, Matmul, RowAffine, Softmax, SoftmaxGradient,
+};
 use parnas_kernels::plan::{Buffers, Operand, PlanBuilder};
 use parnas_kernels::tune::{Choice, usable};
 use parnas_kernels::{
@@ -68,6 +71,52 @@ impl Kernel for Lazy {
     }
 }
 
+/// A kernel all variants of which, but the plain one, are wrong in their last workgroup alone.
+#[derive(Debug, Clone)]
+struct Broken<K>(K);
+
+impl<K: Kernel + Clone> Kernel for Broken<K> {
+    fn name(&self) -> &'static str {
+        "broken"
+    }
+    fn slots(&self) -> Vec<Slot> {
+        self.0.slots()
+    }
+    fn shader(&self) -> Shader {
+        self.0.shader()
+    }
+    fn parameters(&self) -> Words {
+        self.0.parameters()
+    }
+    fn grid(&self) -> [u32; 3] {
+        self.0.grid()
+    }
+    fn variants(&self) -> Vec<Variant> {
+        let mut variants = self.0.variants();
+        variants.iter_mut().skip(1).for_each(|variant| variant.grid[0] -= 1);
+        variants
+    }
+    fn tuning(&self) -> Option<Tuning> {
+        Some(Tuning { class: "broken".to_owned(), sample: Arc::new(self.clone()) })
+    }
+    fn cost(&self) -> Cost {
+        self.0.cost()
+    }
+    fn run(&self, cpu: &Cpu, views: Views<'_>) {
+        self.0.run(cpu, views);
+    }
+}
+
+/// Whether the check finds each variant of `kernel` that a device can run where it is broken, and none where it is not.
+fn assert_broken_is_found(facts: &DeviceFacts, kernel: impl Kernel + Clone) {
+    let others: Vec<&str> = usable(&kernel, facts).iter().skip(1).map(|variant| variant.name).collect();
+    let name = kernel.name();
+    let (.., rejected) = tuned(facts, Broken(kernel.clone()), Some(Tuner::new(Record::new(facts), PLENTY)));
+    assert_eq!(rejected, others, "{name} on {}", facts.selector);
+    let (.., rejected) = tuned(facts, kernel, Some(Tuner::new(Record::new(facts), PLENTY)));
+    assert!(rejected.is_empty(), "{name} on {}: {rejected:?}", facts.selector);
+}
+
 fn adapters() -> impl Iterator<Item = DeviceFacts> {
     devices().into_iter().filter(|facts| facts.kind != DeviceKind::Cpu)
 }
@@ -108,6 +157,59 @@ fn a_variant_that_is_wrong_never_wins() {
         assert_eq!(record.unwrap().choice("lazy").unwrap().variant, "plain");
         // Equal but for the order of sums.
         assert!(right.iter().zip(&result).all(|(right, got)| (right - got).abs() < 1e-4));
+    }
+}
+
+#[test]
+fn variants_of_every_family_are_found_where_they_are_broken() {
+    let norm = LayerNorm {
+        architectures: 2,
+        rows: 300,
+        width: 130,
+        epsilon: 1e-3,
+        centred: true,
+        affine: RowAffine::Scale,
+        shared_affine: true,
+        elastic: None,
+    };
+    let attention = Attention {
+        architectures: 2,
+        batch: 1,
+        heads: 2,
+        queries: 41,
+        keys: 65,
+        head_size: 20,
+        scale: 0.25,
+        causal: true,
+        lengths: false,
+        gate: HeadGate::None,
+    };
+    let convolution = Conv2d {
+        architectures: 1,
+        batch: 3,
+        in_channels: 9,
+        out_channels: 20,
+        height: 11,
+        width: 13,
+        kernel: 3,
+        stride: 1,
+        padding: 1,
+        dilation: 1,
+        groups: 1,
+        shared_weight: true,
+        relu_input: true,
+        gate: None,
+        centre_of: 0,
+        elastic: Elastic::FULL,
+    };
+    for facts in adapters() {
+        assert_broken_is_found(&facts, PRODUCT);
+        assert_broken_is_found(&facts, Softmax { rows: 300, width: 100, logarithm: false });
+        assert_broken_is_found(&facts, SoftmaxGradient { rows: 300, width: 100, logarithm: true });
+        assert_broken_is_found(&facts, LayerNormForward(norm.clone()));
+        assert_broken_is_found(&facts, LayerNormGradient { norm: norm.clone(), of_weights: false });
+        assert_broken_is_found(&facts, AttentionForward(attention));
+        assert_broken_is_found(&facts, Conv2dForward(convolution));
     }
 }
 

@@ -24,6 +24,16 @@ pub fn run_each(kernel: impl Kernel + Clone, inputs: &[Vec<f32>]) -> Vec<(String
     devices().into_iter().flat_map(on).collect()
 }
 
+/// Runs `kernel` by the `place`-th of its variants that the device can run, by the last where there are fewer; on the CPU as ever.
+pub fn run_by(place: usize, facts: &DeviceFacts, kernel: impl Kernel + Clone, inputs: &[Vec<f32>]) -> Vec<Vec<f32>> {
+    let mut variants = usable(&kernel, facts);
+    let variant = variants.swap_remove(place.min(variants.len() - 1));
+    match facts.kind {
+        DeviceKind::Cpu => run(facts, kernel, inputs),
+        _ => run(facts, Pinned::new(Arc::new(kernel), variant), inputs),
+    }
+}
+
 /// A repeatable sequence of extents.
 pub struct Extents(pub u64);
 

@@ -1,13 +1,20 @@
 //! Attention, forward.
 
+use std::sync::Arc;
+
 use rayon::prelude::*;
 
 use super::tile::{Accumulate, BLOCK, Scores, Visible, pack};
-use super::{Attention, Shared, TILE};
+use super::{Attention, HeadGate, Shared, TILE};
 use crate::Result;
 use crate::cpu::{Cpu, Views};
-use crate::launch::{Cost, Kernel, Shader, Slot, Words, bytes_of};
+use crate::launch::{Cost, Form, Kernel, Shader, Slot, Tuning, Variant, Words, bytes_of};
 use crate::ops::functions::exponential;
+
+/// Operations of the attention that variants are timed with, at most, where one sequence does not take more.
+const SAMPLE: u64 = 1 << 27;
+/// Queries of a workgroup of the variant by subgroups.
+const SUBGROUP_TILE: u32 = 16;
 
 /// `o = softmax(scale q k^T) v` and the logarithm of each row's sum of exponentials. Slots `q` `[A, N, Tq, H D]`, `k`, `v`
 /// `[A, N, Tk, H D]`, (`lengths` `[N]`), (`weights`), `o`, `lse` `[A, N, H, Tq]`.
@@ -71,6 +78,11 @@ impl AttentionForward {
     /// many fit into the registers of an invocation.
     fn units(&self) -> u32 {
         if self.0.queries > TILE && self.0.head_size <= 64 { 2 } else { 1 }
+    }
+
+    fn constants(&self) -> Vec<(&'static str, u32)> {
+        let gate = u32::from(self.0.gate_slot().is_some());
+        vec![("DIM", self.0.class()), ("LENGTHS", self.0.lengths.into()), ("GATE", gate)]
     }
 
     fn task(&self, cpu: &Cpu, task: usize, operands: &Operands<'_>, [o, lse]: [Shared; 2]) {
@@ -157,9 +169,8 @@ impl Kernel for AttentionForward {
     }
 
     fn shader(&self) -> Shader {
-        let gate = u32::from(self.0.gate_slot().is_some());
-        let constants =
-            vec![("DIM", self.0.class()), ("ROWS", self.units()), ("LENGTHS", self.0.lengths.into()), ("GATE", gate)];
+        let mut constants = self.constants();
+        constants.push(("ROWS", self.units()));
         Shader { file: "attention/attention", constants }
     }
 
@@ -169,6 +180,24 @@ impl Kernel for AttentionForward {
 
     fn grid(&self) -> [u32; 3] {
         self.0.tile_grid(self.0.queries, TILE * self.units())
+    }
+
+    fn variants(&self) -> Vec<Variant> {
+        let plain = Variant::plain(self.shader(), self.grid());
+        let shader = Shader { file: "attention/attention_subgroup", constants: self.constants() };
+        let grid = self.0.tile_grid(self.0.queries, SUBGROUP_TILE);
+        vec![plain, Variant { name: "subgroup 16", shader, grid, form: Form::Subgroup(8) }]
+    }
+
+    fn tuning(&self) -> Option<Tuning> {
+        let Attention { queries, keys, head_size, causal, .. } = self.0;
+        let causally = if causal { " causal" } else { "" };
+        let class = format!("attention {queries}x{keys} heads of {head_size}{causally}");
+        // All heads and all keys of one architecture, of as many sequences as are worth timing.
+        let one = Attention { architectures: 1, batch: 1, lengths: false, gate: HeadGate::None, ..self.0 };
+        let operations = Self(one).cost().operations;
+        let batch = (SAMPLE / operations.max(1)).clamp(1, self.0.batch.into()) as u32;
+        Some(Tuning { class, sample: Arc::new(Self(Attention { batch, ..one })) })
     }
 
     fn cost(&self) -> Cost {

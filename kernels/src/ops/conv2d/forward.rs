@@ -18,7 +18,7 @@ impl Kernel for Conv2dForward {
     }
 
     fn slots(&self) -> Vec<Slot> {
-        let pairs = self.0.stores_pairs(self.0.output_height(), self.0.output_width());
+        let pairs = self.0.stores_pairs(false);
         let first = [Slot::read("x", self.0.inputs()).or_half(), Slot::read("w", self.0.weights_of_all())];
         first
             .into_iter()

@@ -53,7 +53,7 @@ impl Kernel for Conv2dInputGradient {
     fn slots(&self) -> Vec<Slot> {
         let convolution = &self.convolution;
         let inputs = convolution.inputs();
-        let pairs = convolution.stores_pairs(convolution.height, convolution.width);
+        let pairs = convolution.stores_pairs(true);
         let first = [Slot::read("dy", convolution.outputs()).or_half(), Slot::read("w", convolution.weights_of_all())];
         first
             .into_iter()

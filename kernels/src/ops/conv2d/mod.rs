@@ -110,13 +110,12 @@ impl Conv2d {
         let weights = self.weights() as u64;
         countable(NAME, "the weights' gradient", &[a, u64::from(self.parts()), weights])?;
         // As the shaders' headers count.
-        let (kernel, taps) = (u64::from(self.kernel), self.taps() as u64);
+        let taps = self.taps() as u64;
         let [inputs, outputs] = [self.group_inputs(), self.group_outputs()];
         for (rows, depth) in [(outputs, inputs), (inputs, outputs)] {
-            let depth = depth as u64;
             let rounds = match tile(rows) {
-                0 => depth * (1 + kernel + taps),
-                _ => 14 * (depth * taps).div_ceil(16) + 16,
+                0 => self.rounds_of_element(depth),
+                _ => 14 * (depth as u64 * taps).div_ceil(16) + 16,
             };
             at_most(NAME, "the rounds through the taps of a group", rounds, ITERATIONS)?;
         }
@@ -229,9 +228,22 @@ impl Conv2d {
         2 * self.outputs() as u64 * (self.group_inputs() * self.taps()) as u64
     }
 
-    /// Whether the shaders store two neighbours of a result of this extent by one invocation: those of a plane, or of a row.
-    fn stores_pairs(&self, height: u32, width: u32) -> bool {
-        width.is_multiple_of(2) || height.is_multiple_of(2) && !self.depthwise()
+    /// The rounds through the loops of an invocation that owns an element and sums over so many channels.
+    fn rounds_of_element(&self, depth: usize) -> u64 {
+        depth as u64 * (1 + u64::from(self.kernel) + self.taps() as u64)
+    }
+
+    /// Whether the shaders store two neighbours of a pass's result by one invocation, those of a plane, or of a row: where each is
+    /// computed for itself, in twice the rounds.
+    fn stores_pairs(&self, gradient: bool) -> bool {
+        let (inputs, outputs) = (self.group_inputs(), self.group_outputs());
+        let ([height, width], [depth, rows]) = if gradient {
+            ([self.height, self.width], [outputs, inputs])
+        } else {
+            ([self.output_height(), self.output_width()], [inputs, outputs])
+        };
+        let few = self.depthwise() || tile(rows) != 0 || 2 * self.rounds_of_element(depth) <= ITERATIONS;
+        few && (width.is_multiple_of(2) || height.is_multiple_of(2) && !self.depthwise())
     }
 
     /// What decides on the device how much is done.

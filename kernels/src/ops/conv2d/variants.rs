@@ -55,11 +55,10 @@ pub(super) fn pass(
     if tile(rows) == 0 {
         return vec![plain];
     }
-    let (name, owned) = if rows <= 8 { ("subgroup 8x1", 8) } else { ("subgroup 16x1", 16) };
     let subgroup = Variant {
-        name,
-        shader: shader("conv/conv2d_subgroup", ("ROWS", owned as u32)),
-        grid: linear_grid(sections * rows.div_ceil(owned) * pixels.div_ceil(64)),
+        name: "subgroup 8x2",
+        shader: Shader { file: "conv/conv2d_subgroup", constants: all },
+        grid: linear_grid(sections * rows.div_ceil(8) * pixels.div_ceil(128)),
         form: Form::Subgroup(8),
     };
     vec![plain, subgroup]
