@@ -156,7 +156,7 @@ impl Planes {
 
     /// Whether outputs of this pitch are a channel of the result as it is stored, in whole vectors.
     pub(super) fn whole(&self) -> bool {
-        self.pitch == self.columns && self.positions() % ALIGNMENT == 0
+        self.pitch == self.columns && self.positions().is_multiple_of(ALIGNMENT)
     }
 
     /// Taps that an output takes.
