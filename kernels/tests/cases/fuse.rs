@@ -327,20 +327,28 @@ fn gradients_of_slices_lie_side_by_side_and_copies_join() {
 }
 
 /// A chain of sums whose addends nothing else reads: of an input's gradients with the gate of one architecture closed, at a stride
-/// of 1 and of 2, of all groups in one and of one each, and of the edge's own.
+/// of 1 and of 2, of all channels in one group and of one each, of one tap, and of the edge's own.
 #[test]
 fn sums_go_where_their_addends_are() {
-    for (stride, groups, relu_input) in [(1, 1, false), (1, 1, true), (2, 1, true), (1, 16, true), (2, 16, false)] {
+    let cases = [
+        (16, 3, 1, 1, false),
+        (16, 3, 1, 1, true),
+        (16, 3, 2, 1, true),
+        (16, 3, 1, 16, true),
+        (16, 3, 2, 16, false),
+        (8, 1, 1, 1, false),
+    ];
+    for (channels, kernel, stride, groups, relu_input) in cases {
         let convolution = Conv2d {
             architectures: 3,
             batch: 2,
-            in_channels: 16,
-            out_channels: 16,
+            in_channels: channels,
+            out_channels: channels,
             height: 9,
             width: 11,
-            kernel: 3,
+            kernel,
             stride,
-            padding: 1,
+            padding: kernel / 2,
             groups,
             relu_input,
             dilation: 1,
@@ -352,16 +360,25 @@ fn sums_go_where_their_addends_are() {
         let edge = MixedEdge {
             architectures: 3,
             batch: 2,
-            channels: 16,
+            channels,
             height: 9,
             width: 11,
             epsilon: 1e-5,
             evaluate_all: false,
         };
-        let len = 3 * 2 * 16 * 99;
-        let outputs = 3 * 2 * 16 * 9u32.div_ceil(stride) as usize * 11u32.div_ceil(stride) as usize;
-        let statistics = 4 * 3 * 16;
-        let lens = [outputs, 16 * 16 / groups as usize * 9, len, 3 * 5, statistics, statistics, len];
+        let channels = channels as usize;
+        let len = 3 * 2 * channels * 99;
+        let outputs = 3 * 2 * channels * 9u32.div_ceil(stride) as usize * 11u32.div_ceil(stride) as usize;
+        let statistics = 4 * 3 * channels;
+        let lens = [
+            outputs,
+            channels * channels / groups as usize * (kernel * kernel) as usize,
+            len,
+            3 * 5,
+            statistics,
+            statistics,
+            len,
+        ];
         let plan = fused(&lens, |case| {
             let [dy, w, x, numbers, given, squares, y] = <[Operand; 7]>::try_from(case.given).unwrap();
             let (weights, doubled) = (case.tensor(3 * 5), case.tensor(len));
