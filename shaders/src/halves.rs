@@ -101,8 +101,11 @@ pub fn specialise_halves(
         let element = if form == Form::Native { "f16" } else { "u32" };
         text = text.replace(&format!("> {name}: array<f32>;"), &format!("> {name}: array<{element}>;"));
         text = with_calls(&text, name).map_err(|reason| refuse(name, reason))?;
-        functions.push_str(&accessors(name, form, *writes));
+        if !*writes || text.contains(&format!("halves_load_{name}(")) {
+            functions.push_str(&load(name, form));
+        }
         if *writes {
+            functions.push_str(&store(name, form));
             written.push(name.as_str());
         }
     }
@@ -139,20 +142,26 @@ fn halves_bits(v: f32) -> u32 {
 }
 ";
 
-/// The functions behind the calls of [`with_calls`].
-fn accessors(name: &str, form: Form, written: bool) -> String {
-    match (form, written) {
-        (Form::Native, false) => format!("\nfn halves_load_{name}(i: u32) -> f32 {{\n    return f32({name}[i]);\n}}\n"),
-        (Form::Native, true) => {
-            format!("\nfn halves_store_{name}(i: u32, v: f32) {{\n    {name}[i] = f16(v);\n}}\n")
-        }
-        (Form::Packed, false) => format!(
+/// The function behind a call that reads. What an invocation stores it reads before: a word is then as it was.
+fn load(name: &str, form: Form) -> String {
+    match form {
+        Form::Native => format!("\nfn halves_load_{name}(i: u32) -> f32 {{\n    return f32({name}[i]);\n}}\n"),
+        Form::Packed => format!(
             "\nfn halves_load_{name}(i: u32) -> f32 {{
     let pair = unpack2x16float({name}[i / 2u]);
     return select(pair.x, pair.y, (i & 1u) != 0u);
 }}\n"
         ),
-        (Form::Packed, true) => format!(
+    }
+}
+
+/// The functions behind a call that stores.
+fn store(name: &str, form: Form) -> String {
+    match form {
+        Form::Native => {
+            format!("\nfn halves_store_{name}(i: u32, v: f32) {{\n    {name}[i] = f16(v);\n}}\n")
+        }
+        Form::Packed => format!(
             "\n// The even half of the word that is stored next, and that word; no word is NONE.
 var<private> halves_held_{name}: u32 = 0u;
 var<private> halves_word_{name}: u32 = 0xffffffffu;
