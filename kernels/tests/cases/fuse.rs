@@ -334,25 +334,32 @@ fn gradients_of_slices_lie_side_by_side_and_copies_join() {
 }
 
 /// A chain of sums whose addends nothing else reads: of an input's gradients with the gate of one architecture closed, at a stride
-/// of 1 and of 2, of all groups in one and of one each, and of the edge's own.
+/// of 1 and of 2, of all channels in one group and of one each, of one tap, and of the edge's own.
 #[test]
 pub(super) fn sums_go_where_their_addends_are() {
     // Where two halves share a word, rows are even.
     let widths: &[u32] = if stored() == Stored::Full { &[11, 12] } else { &[12] };
-    let kinds = [(1, 1, false), (1, 1, true), (2, 1, true), (1, 16, true), (2, 16, false)];
-    for ((stride, groups, relu_input), width) in
+    let kinds = [
+        (16, 3, 1, 1, false),
+        (16, 3, 1, 1, true),
+        (16, 3, 2, 1, true),
+        (16, 3, 1, 16, true),
+        (16, 3, 2, 16, false),
+        (8, 1, 1, 1, false),
+    ];
+    for ((channels, kernel, stride, groups, relu_input), width) in
         kinds.into_iter().flat_map(|kind| widths.iter().map(move |width| (kind, *width)))
     {
         let convolution = Conv2d {
             architectures: 3,
             batch: 2,
-            in_channels: 16,
-            out_channels: 16,
+            in_channels: channels,
+            out_channels: channels,
             height: 9,
             width,
-            kernel: 3,
+            kernel,
             stride,
-            padding: 1,
+            padding: kernel / 2,
             groups,
             relu_input,
             dilation: 1,
@@ -364,16 +371,18 @@ pub(super) fn sums_go_where_their_addends_are() {
         let edge = MixedEdge {
             architectures: 3,
             batch: 2,
-            channels: 16,
+            channels,
             height: 9,
             width,
             epsilon: 1e-5,
             evaluate_all: false,
         };
-        let len = 3 * 2 * 16 * 9 * width as usize;
-        let outputs = 3 * 2 * 16 * 9u32.div_ceil(stride) as usize * width.div_ceil(stride) as usize;
-        let statistics = 4 * 3 * 16;
-        let lens = [outputs, 16 * 16 / groups as usize * 9, len, 3 * 5, statistics, statistics, len];
+        let channels = channels as usize;
+        let len = 3 * 2 * channels * 9 * width as usize;
+        let outputs = 3 * 2 * channels * 9u32.div_ceil(stride) as usize * width.div_ceil(stride) as usize;
+        let statistics = 4 * 3 * channels;
+        let weights = channels * channels / groups as usize * (kernel * kernel) as usize;
+        let lens = [outputs, weights, len, 3 * 5, statistics, statistics, len];
         let plan = fused(&lens, |case| {
             let [dy, w, x, numbers, given, squares, y] = <[Operand; 7]>::try_from(case.given).unwrap();
             let (weights, doubled) = (case.tensor(3 * 5), case.tensor(len));

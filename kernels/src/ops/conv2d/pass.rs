@@ -228,7 +228,7 @@ impl Pass<'_> {
                                 weights: &own[place * each..][..count * each],
                                 rows: count,
                                 result: if in_place { &mut *result } else { sums },
-                                exact: in_place,
+                                exact: as_it_is || in_place,
                             });
                         }
                         for (m, result) in result.chunks_mut(plane).enumerate() {
