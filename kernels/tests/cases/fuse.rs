@@ -368,15 +368,8 @@ pub(super) fn sums_go_where_their_addends_are() {
             centre_of: 0,
             elastic: Elastic::FULL,
         };
-        let edge = MixedEdge {
-            architectures: 3,
-            batch: 2,
-            channels,
-            height: 9,
-            width,
-            epsilon: 1e-5,
-            evaluate_all: false,
-        };
+        let edge =
+            MixedEdge { architectures: 3, batch: 2, channels, height: 9, width, epsilon: 1e-5, evaluate_all: false };
         let channels = channels as usize;
         let len = 3 * 2 * channels * 9 * width as usize;
         let outputs = 3 * 2 * channels * 9u32.div_ceil(stride) as usize * width.div_ceil(stride) as usize;
