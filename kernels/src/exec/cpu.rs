@@ -25,11 +25,16 @@ pub struct CpuExecutor {
     ledger: Ledger,
 }
 
+/// Elements from which memory is asked for in huge pages: sums over a channel jump from image to image, a page each.
+const HUGE: usize = 1 << 20;
+
 /// Owned elements with a stable address, written only through launches and transfers.
 #[derive(Debug)]
 struct Memory {
     pointer: *mut f32,
     len: usize,
+    // Elements on the heap where there is no map.
+    map: Option<memmap2::MmapMut>,
     _entry: Entry,
 }
 
@@ -40,12 +45,19 @@ unsafe impl Sync for Memory {}
 
 impl Memory {
     fn zeroed(len: usize, ledger: &Ledger) -> Self {
+        let entry = ledger.enter(4 * len as u64);
+        if let Some(mut map) = (len >= HUGE).then(|| memmap2::MmapMut::map_anon(4 * len).ok()).flatten() {
+            // Advice alone: where it is not taken, the pages are small ones.
+            #[cfg(target_os = "linux")]
+            let _ = map.advise(memmap2::Advice::HugePage);
+            return Self { pointer: map.as_mut_ptr().cast(), len, map: Some(map), _entry: entry };
+        }
         let elements = vec![0.0f32; len].into_boxed_slice();
-        Self { pointer: Box::into_raw(elements).cast(), len, _entry: ledger.enter(4 * len as u64) }
+        Self { pointer: Box::into_raw(elements).cast(), len, map: None, _entry: entry }
     }
 
     fn elements(&self) -> &[f32] {
-        // SAFETY: `pointer` and `len` come from a box that this owns; no launch runs while the executor is borrowed here.
+        // SAFETY: `pointer` and `len` are those of a box or a map that this owns; no launch runs while the executor is borrowed here.
         unsafe { std::slice::from_raw_parts(self.pointer, self.len) }
     }
 
@@ -57,6 +69,9 @@ impl Memory {
 
 impl Drop for Memory {
     fn drop(&mut self) {
+        if self.map.is_some() {
+            return;
+        }
         // SAFETY: made by `Box::into_raw` of a box of this length, and dropped once.
         drop(unsafe { Box::from_raw(std::ptr::slice_from_raw_parts_mut(self.pointer, self.len)) });
     }
