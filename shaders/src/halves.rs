@@ -319,7 +319,7 @@ mod tests {
             for (file, constants, binding) in [
                 ("elementwise/unary", &constants[..], 0),
                 ("elementwise/unary", &constants, 3),
-                ("optimise/clip_factor", &[], 1),
+                ("optimise/unscale", &[], 1),
             ] {
                 let refused = specialise_halves(file, constants, &[binding], form);
                 assert!(matches!(refused, Err(ShaderError::Halves { .. })), "{refused:?}");
