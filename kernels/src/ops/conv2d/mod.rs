@@ -8,6 +8,7 @@ mod input_gradient;
 mod pass;
 mod place;
 mod planes;
+mod rows;
 mod variants;
 mod weight_gradient;
 mod weight_sums;

@@ -7,6 +7,7 @@ use super::components::{self, COMPONENTS, Kernels};
 use super::correlate::{Correlate, ROWS, block_rows};
 use super::elastic::{Bounds, Live};
 use super::planes::{Planes, SLACK};
+use super::rows::{add_phases, interleave, join_phases};
 use crate::cpu::Cpu;
 use crate::ops::Gate;
 use crate::ops::in_place::Known;
@@ -440,68 +441,5 @@ impl Pass<'_> {
                 }
             },
         );
-    }
-}
-
-/// Adds the phases of a row to what it holds, where `mask` is positive.
-#[inline(always)]
-fn add_phases(stride: usize, sums: &[f32], next: usize, mask: Option<&[f32]>, result: &mut [f32]) {
-    let passed = |sum: f32, mask: f32| if mask > 0.0 { sum } else { 0.0 };
-    for phase in 0..stride.min(result.len()) {
-        let sums = &sums[phase * next..];
-        match mask {
-            Some(mask) if stride == 1 => {
-                for ((result, sum), mask) in result.iter_mut().zip(sums).zip(mask) {
-                    *result += passed(*sum, *mask);
-                }
-            }
-            Some(mask) => {
-                let masks = mask[phase..].iter().step_by(stride);
-                for ((result, sum), mask) in result[phase..].iter_mut().step_by(stride).zip(sums).zip(masks) {
-                    *result += passed(*sum, *mask);
-                }
-            }
-            None if stride == 1 => {
-                for (result, sum) in result.iter_mut().zip(sums) {
-                    *result += sum;
-                }
-            }
-            None => {
-                for (result, sum) in result[phase..].iter_mut().step_by(stride).zip(sums) {
-                    *result += sum;
-                }
-            }
-        }
-    }
-}
-
-/// Writes the taps at `places` of `M` rows of weights, each `next` elements after the one before, side by side.
-#[inline(always)]
-fn interleave<const M: usize>(places: impl Iterator<Item = usize>, weights: &[f32], next: usize, into: &mut [f32]) {
-    let rows: [&[f32]; M] = std::array::from_fn(|m| &weights[m * next..]);
-    for (into, place) in into.as_chunks_mut::<M>().0.iter_mut().zip(places) {
-        *into = rows.map(|row| row[place]);
-    }
-}
-
-/// Writes a row of which every `stride`th element is one phase's; the phases are `next` elements apart.
-#[inline(always)]
-fn join_phases(stride: usize, sums: &[f32], next: usize, result: &mut [f32]) {
-    if stride == 2 {
-        let (pairs, last) = result.as_chunks_mut::<2>();
-        let (even, odd) = (&sums[..pairs.len() + last.len()], &sums[next..][..pairs.len()]);
-        for ((pair, even), odd) in pairs.iter_mut().zip(even).zip(odd) {
-            *pair = [*even, *odd];
-        }
-        if let [last] = last {
-            *last = even[pairs.len()];
-        }
-        return;
-    }
-    for phase in 0..stride.min(result.len()) {
-        let sums = &sums[phase * next..];
-        for (result, sum) in result[phase..].iter_mut().step_by(stride).zip(sums) {
-            *result = *sum;
-        }
     }
 }
