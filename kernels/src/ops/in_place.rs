@@ -6,9 +6,9 @@ use crate::cpu::{Cpu, View, Views};
 use crate::launch::{Access, Cost, Kernel, Shader, Slot, Tuning, Variant, Words, bytes_of};
 
 /// The name of the slot that a sum starts from.
-pub(super) const ADDEND: &str = "known";
+const ADDEND: &str = "known";
 /// The constant of the shaders: 0 for no addend, 1 for one in a slot, 2 for that which the result holds.
-pub(super) const CONSTANT: &str = "ACCUMULATE";
+const CONSTANT: &str = "ACCUMULATE";
 
 /// What a sum starts from on the CPU.
 #[derive(Debug, Clone, Copy)]
@@ -63,8 +63,7 @@ pub(super) struct InPlace<K>(K);
 
 impl<K: Accumulating> InPlace<K> {
     pub(super) fn of(kernel: &K) -> Option<Arc<dyn Kernel>> {
-        let adds = kernel.slots().iter().any(|slot| slot.name == ADDEND);
-        adds.then(|| Arc::new(Self(kernel.clone())) as Arc<dyn Kernel>)
+        addend_of(kernel).map(|_| Arc::new(Self(kernel.clone())) as Arc<dyn Kernel>)
     }
 }
 
