@@ -1,6 +1,7 @@
 //! Multi-objective differentiable neural architecture search on any GPU, or none.
 
 pub mod bench;
+pub mod benchmark;
 pub mod cli;
 pub mod data;
 pub mod date;
