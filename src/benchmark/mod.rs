@@ -9,10 +9,12 @@
 //! | [`protocol`] | which architectures count, how objectives are scaled, how good a set of architectures is |
 //! | [`oracle`] | what a set of preferences reaches with perfect, or with given, predictions |
 //! | [`random`] | what architectures drawn at random reach |
+//! | [`baselines`] | what the baseline optimisers reach, evaluation by evaluation |
 //!
 //! A gap to the true front comes in parts: the true front less the [oracle](oracle::choose) on true columns is lost to the
 //! scalarisation; the same on a predictor's costs or a supernet's losses, to the predictor or the ranking.
 
+pub mod baselines;
 pub mod oracle;
 pub mod protocol;
 pub mod random;

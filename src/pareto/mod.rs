@@ -11,12 +11,14 @@
 //! | [`dominance`] | which points are worth keeping, and in what order |
 //! | [`hypervolume`], [`indicators`] | how good a set of points is |
 //! | [`objective`], [`limits`] | what is minimised, and which values a user will not go beyond |
+//! | [`optimise`] | what baseline methods find, one evaluation after another |
 
 pub mod dominance;
 pub mod hypervolume;
 pub mod indicators;
 pub mod limits;
 pub mod objective;
+pub mod optimise;
 pub mod preferences;
 pub mod scalarisation;
 
