@@ -184,10 +184,7 @@ fn bad_tables_and_sets_are_refused() {
     let protocol = Protocol::new(&ERROR, &[&LATENCY]).unwrap();
     let refused = |error: &[f64], costs: &[&[f64]]| Protocol::new(error, costs).unwrap_err();
     assert_eq!(refused(&ERROR, &[]), BenchmarkError::NoCost);
-    assert_eq!(
-        refused(&ERROR, &[&LATENCY, &LATENCY[1..]]),
-        BenchmarkError::Rows { cost: 1, found: 5, expected: 6 }
-    );
+    assert_eq!(refused(&ERROR, &[&LATENCY, &LATENCY[1..]]), BenchmarkError::Rows { cost: 1, found: 5, expected: 6 });
     assert!(matches!(refused(&[90.0; 2], &[&[1.0, 2.0]]), BenchmarkError::NothingKept { rows: 2, .. }));
     assert_eq!(refused(&[1.0, 2.0], &[&[3.0, 3.0]]), BenchmarkError::Constant { objective: 1, value: 3.0 });
     assert_eq!(protocol.score(&[0, 6]), Err(BenchmarkError::Index { index: 6, rows: 6 }));

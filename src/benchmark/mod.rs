@@ -81,7 +81,9 @@ pub enum BenchmarkError {
         index: usize,
     },
     /// A random set is to be larger than the table, or to be drawn less than twice, so that nothing can be said of its spread.
-    #[error("cannot draw {repetitions} sets of {size} of {rows} architectures; at least 2 sets of at least 1 are needed")]
+    #[error(
+        "cannot draw {repetitions} sets of {size} of {rows} architectures; at least 2 sets of at least 1 are needed"
+    )]
     Draws {
         /// Architectures of a set.
         size: usize,

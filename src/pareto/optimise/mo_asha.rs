@@ -38,7 +38,8 @@ impl<'a> MoAsha<'a> {
     /// The best architecture of a rung that may go on and did not.
     fn promote(&mut self, rung: usize) -> Option<Architecture> {
         let entries = &mut self.rungs[rung];
-        let usable: Vec<usize> = (0..entries.len()).filter(|&i| entries[i].values.iter().all(|v| !v.is_nan())).collect();
+        let usable: Vec<usize> =
+            (0..entries.len()).filter(|&i| entries[i].values.iter().all(|v| !v.is_nan())).collect();
         let values: Vec<&[f64]> = usable.iter().map(|&i| entries[i].values.as_slice()).collect();
         let best = best_first(&values).into_iter().map(|position| usable[position]);
         let next = best.take(entries.len() / self.reduction).find(|&i| !entries[i].promoted)?;
