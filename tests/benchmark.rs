@@ -1,10 +1,16 @@
 //! The evaluation protocol against published and independently computed figures of NAS-Bench-201.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use parnas::benchmark::BenchmarkError;
+use parnas::benchmark::baselines::Task;
 use parnas::benchmark::oracle::{Predictions, choose, published_preferences};
-use parnas::benchmark::protocol::Protocol;
+use parnas::benchmark::protocol::{Protocol, Scores};
 use parnas::benchmark::random::spread;
+use parnas::benchmark::results::{Row, hypervolume_curve, run_all, summary, summary_table, table};
+use parnas::pareto::optimise::Method;
 use parnas::pareto::scalarisation::Scalarisation;
+use parnas::space::{NasBench201, SearchSpace};
 
 #[path = "support/nas_bench_201.rs"]
 mod nas_bench_201;
@@ -201,4 +207,66 @@ fn bad_tables_and_sets_are_refused() {
     assert!(matches!(choose(&[&LATENCY], &[1.0]), BenchmarkError::Scalarisation(_)));
     assert!(matches!(spread(&protocol, 7, 2, 0), Err(BenchmarkError::Draws { .. })));
     assert!(matches!(spread(&protocol, 2, 1, 0), Err(BenchmarkError::Draws { .. })));
+}
+
+/// Rows of two devices with known scores: what a table, a summary and a curve make of them.
+#[test]
+fn results_are_summed_up_over_seeds_and_devices() {
+    let row = |method, device: &str, seed, evaluations, volume: Option<f64>| Row {
+        method,
+        device: device.to_owned(),
+        seed,
+        evaluations,
+        scores: volume.map(|volume| Scores::from_values([volume, 0.5, 0.25, 0.125, 0.0])),
+    };
+    let rows = [
+        row(Method::Nsga2, "a", 0, 1, None),
+        row(Method::Nsga2, "a", 1, 1, Some(0.3)),
+        row(Method::Nsga2, "a", 0, 10, Some(0.5)),
+        row(Method::Nsga2, "a", 1, 10, Some(0.7)),
+        row(Method::Nsga2, "b", 0, 10, Some(0.9)),
+        row(Method::Nsga2, "b", 1, 10, Some(0.9)),
+    ];
+    let lines = table(&rows);
+    let lines: Vec<&str> = lines.lines().collect();
+    assert_eq!(lines[0], "method,device,seed,evaluations,hypervolume,gd,gd_plus,igd,igd_plus");
+    assert_eq!((lines[1], lines[2]), ("nsga2,a,0,1,,,,,", "nsga2,a,1,1,0.3,0.5,0.25,0.125,0"));
+    let summaries = summary(&rows, 10);
+    let found: Vec<(Option<&str>, f64, f64)> =
+        summaries.iter().map(|s| (s.device.as_deref(), s.mean.hypervolume, s.error.hypervolume)).collect();
+    // Deviation 0.1 sqrt(2) over 2 seeds; half of it for the mean with a device that has none.
+    for (found, expected) in found.iter().zip([(Some("a"), 0.6, 0.1), (Some("b"), 0.9, 0.0), (None, 0.75, 0.05)]) {
+        assert_eq!(found.0, expected.0);
+        assert!((found.1 - expected.1).abs() < 1e-12 && (found.2 - expected.2).abs() < 1e-12, "{found:?}");
+    }
+    assert_eq!(found.len(), 3);
+    assert!(summary_table(&summaries).contains("\nnsga2,mean,2,0.75,"));
+    let curve = hypervolume_curve(&rows, Method::Nsga2, Some("a"));
+    assert_eq!(curve.len(), 1);
+    assert_eq!(curve[0].0, 10);
+    assert!(hypervolume_curve(&rows, Method::LocalSearch, None).is_empty());
+}
+
+#[test]
+fn all_runs_of_a_table_are_done_whatever_the_number_of_threads() {
+    let space = NasBench201::new();
+    let architectures: Vec<_> = (0..400u32).map(|n| space.numbered(&(n * 37).into()).unwrap()).collect();
+    let error: Vec<f64> = (0..400).map(|n| f64::from(n * 7919 % 100)).collect();
+    let cost: Vec<f64> = (0..400).map(|n| f64::from(n * 104_729 % 97)).collect();
+    let costs = [cost.as_slice()];
+    let protocol = Protocol::new(&error, &costs).unwrap();
+    let task = || Task::new(&space, &architectures, &protocol, &error, &costs, 200, Vec::new()).unwrap();
+    let tasks = [("one".to_owned(), task()), ("two".to_owned(), task())];
+    let count = AtomicUsize::new(0);
+    let run = || {
+        let done = || _ = count.fetch_add(1, Ordering::Relaxed);
+        run_all(&tasks, &[Method::RandomSearch, Method::Nsga2], 3, 300, done).unwrap()
+    };
+    let rows = run();
+    assert_eq!(count.load(Ordering::Relaxed), 12);
+    let one_thread = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+    assert_eq!(rows, one_thread.install(run));
+    let summaries = summary(&rows, 300);
+    assert_eq!(summaries.len(), 6);
+    assert!(summaries.iter().all(|summary| summary.seeds == 3 && summary.mean.hypervolume > 0.0));
 }

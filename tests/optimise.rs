@@ -129,7 +129,7 @@ fn every_method_asks_for_valid_architectures_once_within_the_budget() {
     let cells = NasBench201::new();
     let deep = Deep::new();
     for method in Method::ALL {
-        for (space, budget) in [(&cells as &dyn SearchSpace, 60.0), (&deep, 12.0)] {
+        for (space, budget) in [(&cells as &dyn SearchSpace, 60.0), (&deep, 6.0)] {
             let found = evaluations(space, method, 3, budget);
             let spent: f64 = found.iter().map(|evaluation| cost(&evaluation.question)).sum();
             assert!(spent <= budget + 1e-9 && spent > budget - 1.0 - 1e-9, "{method}: {spent}");

@@ -9,6 +9,11 @@ use parnas::pareto::preferences::{
 };
 use parnas::pareto::scalarisation::{Scalarisation, ScalarisationError};
 
+#[path = "support/nas_bench_201.rs"]
+mod nas_bench_201;
+
+use nas_bench_201::tables;
+
 #[track_caller]
 fn close(found: f64, expected: f64) {
     let bound = 1e-12 * expected.abs().max(1.0);
@@ -193,6 +198,17 @@ fn hypervolume_has_the_known_values() {
     };
     close(hypervolume(&unit(3), &[2.1, 2.5, 2.3]).unwrap(), 11.075);
     close(hypervolume(&unit(4), &[2.1, 2.5, 2.3, 2.0]).unwrap(), 23.15);
+    // Points of DTLZ2 in five objectives.
+    let dtlz2 = [
+        [0.42890000759972685, 0.1446377658556118, 0.10335085850913295, 0.49502106785623134, 0.7344368200145969],
+        [0.5124511265981003, 0.5332028064973291, 0.36775794432917486, 0.5261970836251835, 0.20238412378158688],
+        [0.5960106882406603, 0.32491865590163566, 0.5815435820797972, 0.08375675085018466, 0.44044408882261904],
+        [0.6135323874039154, 0.5658986040644925, 0.39684098121151284, 0.3798488823307603, 0.03960860698719982],
+        [0.3957157311550265, 0.4045394517331393, 0.07282417302694655, 0.5699496614967537, 0.5912790502720109],
+        [0.06392539039575441, 0.17204800894814581, 0.6620860391018546, 0.7241037454151875, 0.06024010111083461],
+    ];
+    let found = hypervolume(&dtlz2, &[1.1; 5]).unwrap();
+    assert!((found - 0.42127855991587).abs() < 1e-13, "{found}");
 }
 
 /// Sixty random points, values computed with moocore.
@@ -244,16 +260,8 @@ fn hypervolume_edge_cases() {
 /// published protocol: cells with an error of 90 % and more dropped, both objectives scaled to 0..1, reference (1, 1).
 #[test]
 fn true_fronts_of_nas_bench_201_have_the_known_hypervolumes() {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/data/nb201");
-    if !std::path::Path::new(folder).exists() {
-        println!("skipped: {folder} is not there");
-        return;
-    }
-    let read = |name: &str| std::fs::read_to_string(format!("{folder}/{name}")).unwrap();
-    let (accuracy, latency) = (read("accuracy.csv"), read("help_latency_ms.csv"));
-    let errors: Vec<f64> =
-        accuracy.lines().skip(1).map(|line| 100.0 - line.split(',').nth(2).unwrap().parse::<f64>().unwrap()).collect();
-    let rows: Vec<Vec<&str>> = latency.lines().map(|l| l.split(',').collect()).collect();
+    let Some(tables) = tables() else { return };
+    let errors = tables.error();
     for (device, expected) in [
         ("1080ti_1", 0.9458),
         ("1080ti_32", 0.9697),
@@ -275,13 +283,9 @@ fn true_fronts_of_nas_bench_201_have_the_known_hypervolumes() {
         ("raspi4", 0.9829),
         ("eyeriss", 0.9811),
     ] {
-        let column = rows[0].iter().position(|&name| name == device).unwrap();
-        let mut points: Vec<[f64; 2]> = rows[1..]
-            .iter()
-            .zip(&errors)
-            .filter(|(_, error)| **error < 90.0)
-            .map(|(row, &error)| [error, row[column].parse().unwrap()])
-            .collect();
+        let rows = errors.iter().zip(tables.latency.column(device));
+        let mut points: Vec<[f64; 2]> =
+            rows.filter(|(error, _)| **error < 90.0).map(|(&error, &latency)| [error, latency]).collect();
         for m in 0..2 {
             let values = points.iter().map(|p| p[m]);
             let (low, high) = values.fold((f64::INFINITY, 0.0f64), |(l, h), v| (l.min(v), h.max(v)));

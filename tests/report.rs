@@ -1,7 +1,8 @@
 //! Pictures and pages: well-formed, escaped, complete, and never a NaN, whatever the data.
 
 use parnas::report::plots::{
-    CellPlot, Curve, CurvesPlot, Estimate, FrontPlot, HypervolumePlot, HypervolumeRow, PredictorPlot, PredictorPoint,
+    Band, BandPlot, CellPlot, Curve, CurvesPlot, Estimate, FrontPlot, HypervolumePlot, HypervolumeRow, PredictorPlot,
+    PredictorPoint,
 };
 use parnas::report::scale::{Scale, tick_labels, value_text};
 use parnas::report::svg::Element;
@@ -229,4 +230,24 @@ fn a_cell_is_read_in_its_published_form_and_drawn_edge_by_edge() {
     for text in ["", "|", "{\"ks\": [3]}", "|conv~1|", "|conv|", "|~0|", "conv~0"] {
         assert_eq!(CellPlot::from_architecture("", "", text), None, "{text}");
     }
+}
+
+#[test]
+fn bands_show_what_can_be_shown() {
+    let mut points: Vec<(f64, f64, f64)> = (0..10).map(|i| (2f64.powi(i), 0.5 + 0.04 * f64::from(i), 0.02)).collect();
+    points[4].2 = f64::NAN;
+    points[6].1 = f64::NAN;
+    let bands = [
+        Band { name: "nsga2 & <co>".into(), points },
+        Band { name: "empty".into(), points: Vec::new() },
+        Band { name: "single".into(), points: vec![(0.0, 1.0, 0.1), (1.0, 0.7, f64::INFINITY)] },
+    ];
+    let plot =
+        BandPlot { title: "Hypervolume", subtitle: "one error", x: "evaluations", y: "hypervolume", bands: &bands };
+    let markup = standalone(&plot.draw());
+    check(&markup);
+    for text in ["nsga2 &amp; &lt;co&gt;", "empty", "evaluations", "±"] {
+        assert!(markup.contains(text), "{text}");
+    }
+    check(&standalone(&BandPlot { bands: &[], ..plot }.draw()));
 }

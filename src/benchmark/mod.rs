@@ -10,6 +10,7 @@
 //! | [`oracle`] | what a set of preferences reaches with perfect, or with given, predictions |
 //! | [`random`] | what architectures drawn at random reach |
 //! | [`baselines`] | what the baseline optimisers reach, evaluation by evaluation |
+//! | [`results`] | the same over devices and seeds: runs, tables, summaries |
 //!
 //! A gap to the true front comes in parts: the true front less the [oracle](oracle::choose) on true columns is lost to the
 //! scalarisation; the same on a predictor's costs or a supernet's losses, to the predictor or the ranking.
@@ -18,6 +19,7 @@ pub mod baselines;
 pub mod oracle;
 pub mod protocol;
 pub mod random;
+pub mod results;
 
 use thiserror::Error;
 
