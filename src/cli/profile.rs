@@ -7,7 +7,6 @@ use parnas_kernels::{DeviceFacts, device};
 use super::CommandError;
 use super::arguments::ProfileArguments;
 use crate::bench::{Pass, Profile, Roofline, Sampling, Workload, case_with, table, trace};
-use crate::data::Dataset;
 use crate::files;
 use crate::search::config::Configuration;
 use crate::search::rehearsal::Rehearsal;
@@ -60,7 +59,7 @@ pub(super) fn rehearsal_of(
     configuration: &Configuration,
     facts: &DeviceFacts,
 ) -> Result<(Rehearsal, usize), CommandError> {
-    let dataset = Dataset::open(configuration.data.as_deref()).map_err(SearchError::from)?;
+    let dataset = setup::dataset(configuration)?;
     let space = RunSpace::new(configuration, &dataset)?;
     let devices = match (&configuration.measurements, configuration.profiles.len()) {
         (Some(path), 0) => driver::read_measurements(path, &space)?.profiles.len(),

@@ -6,12 +6,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::arguments::{FrontArguments, MeasureArguments, ReportArguments, ResumeArguments, SearchArguments};
 use super::terminal::Terminal;
 use super::{CommandError, interrupt};
-use crate::data::Dataset;
 use crate::hardware::MeasureEvent;
 use crate::search::driver::{self, Observer};
 use crate::search::query::{Question, ask};
 use crate::search::run_folder::{RunFiles, RunFolder};
-use crate::search::setup::RunSpace;
+use crate::search::setup::{self, RunSpace};
 use crate::search::{SearchError, output};
 
 /// `parnas search`: the run folder's path is the result.
@@ -39,7 +38,7 @@ pub(super) fn resume(out: &mut impl Write, arguments: &ResumeArguments) -> Resul
 pub(super) fn measure(out: &mut impl Write, arguments: &MeasureArguments) -> Result<(), CommandError> {
     let configuration = arguments.configuration.load()?;
     let stop = interrupt::listen()?;
-    let dataset = Dataset::open(configuration.data.as_deref()).map_err(SearchError::from)?;
+    let dataset = setup::dataset(&configuration)?;
     let space = RunSpace::new(&configuration, &dataset)?;
     let mut terminal = Terminal::new();
     terminal.stage("measuring");

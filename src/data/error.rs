@@ -20,6 +20,18 @@ pub enum DataError {
         /// What should have been there.
         expected: String,
     },
+    /// Images are to be made larger, or to vanish.
+    #[error("key image_size: {asked} pixels are asked for, and the images of {name} are {height}x{width}: they are only made smaller")]
+    ImageSize {
+        /// The side that was asked for.
+        asked: usize,
+        /// Rows of an image.
+        height: usize,
+        /// Columns of an image.
+        width: usize,
+        /// The dataset.
+        name: String,
+    },
     /// The path exists but holds none of the known layouts.
     #[error("{}: not a dataset that is known here ({found}); {KNOWN_LAYOUTS}", path.display())]
     UnknownLayout {

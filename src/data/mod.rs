@@ -14,6 +14,7 @@ mod loader;
 mod permutation;
 pub mod philox;
 mod prefetch;
+mod resize;
 mod splits;
 mod transform;
 

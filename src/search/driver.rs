@@ -77,7 +77,7 @@ pub fn search(
     stop: &AtomicBool,
 ) -> Result<PathBuf, SearchError> {
     // What can be refused at once is refused before the folder is made.
-    let dataset = Dataset::open(configuration.data.as_deref())?;
+    let dataset = setup::dataset(&configuration)?;
     let space = RunSpace::new(&configuration, &dataset)?;
     let facts = setup::device_of(&configuration)?;
     let given = match &configuration.measurements {
@@ -138,7 +138,7 @@ pub fn resume(root: &Path, observer: &mut dyn Observer, stop: &AtomicBool) -> Re
     if !files.measurements().is_file() {
         return Err(SearchError::NothingToResume { root: root.to_path_buf() });
     }
-    let dataset = Dataset::open(configuration.data.as_deref())?;
+    let dataset = setup::dataset(&configuration)?;
     let space = RunSpace::new(&configuration, &dataset)?;
     let facts = setup::device_of(&configuration)?;
     let measurements = read_measurements(&files.measurements(), &space)?;
@@ -436,7 +436,7 @@ pub fn open(root: &Path, device: Option<String>) -> Result<Session, SearchError>
     if !files.checkpoint().is_file() {
         return Err(SearchError::NoCheckpoint { root: root.to_path_buf() });
     }
-    let dataset = Dataset::open(configuration.data.as_deref())?;
+    let dataset = setup::dataset(&configuration)?;
     let space = RunSpace::new(&configuration, &dataset)?;
     let measurements = read_measurements(&files.measurements(), &space)?;
     let profiles = chosen_profiles(&configuration, measurements.profiles)?;

@@ -23,6 +23,18 @@ pub fn arch_batch_size(configuration: &Configuration) -> usize {
     if configuration.arch_batch_size == 0 { configuration.batch_size } else { configuration.arch_batch_size }
 }
 
+/// The images of a configuration, at the size that it asks for.
+///
+/// # Errors
+/// Where the data cannot be read, or the images are smaller than asked for.
+pub fn dataset(configuration: &Configuration) -> Result<Dataset, SearchError> {
+    let dataset = Dataset::open(configuration.data.as_deref())?;
+    Ok(match configuration.image_size {
+        0 => dataset,
+        side => dataset.resized(side)?,
+    })
+}
+
 /// The images of a run, split and normalised.
 #[derive(Debug)]
 pub struct RunData {
@@ -49,7 +61,7 @@ impl RunData {
     /// # Errors
     /// Where the data cannot be read, or the splits do not fit.
     pub fn open(configuration: &Configuration) -> Result<Self, SearchError> {
-        let dataset = Arc::new(Dataset::open(configuration.data.as_deref())?);
+        let dataset = Arc::new(dataset(configuration)?);
         let calibration_images = configuration.calibration_images;
         let splits = Splits::new(&dataset, configuration.train_portion, calibration_images, configuration.seed)?;
         let normalisation = Normalisation::of(&dataset, &splits);

@@ -163,6 +163,8 @@ keys! {
         hidden: usize, "N", "a whole number from 1 to 65536", |hidden| (1..=65_536).contains(hidden);
     }
     "Images" {
+        /// Side of the images in pixels: larger ones are made smaller by area averages. 0 takes them as they are.
+        image_size: usize, "PIXELS", "a whole number from 0 to 1024", |side| *side <= 1024;
         /// Images of a batch that trains the supernet's weights.
         batch_size: usize, "N", "a whole number, 1 or more", count;
         /// Images of a batch that trains the hypernetwork; 0 for as many as `batch_size`. What its gradient lacks is

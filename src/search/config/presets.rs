@@ -60,6 +60,7 @@ fn digits() -> Configuration {
         entangled: true,
         hypernetwork: HypernetworkKind::Smooth,
         hidden: 64,
+        image_size: 0,
         batch_size: 64,
         arch_batch_size: 16,
         train_portion: 0.5,
