@@ -45,13 +45,14 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let results = output::read(&RunFiles::open(&root)?)?;
     let mut session = driver::open(&root, None)?;
-    for device in &results.devices {
-        if let Some(volume) = device.hypervolume {
-            println!("{}: hypervolume {:.3}, of random cells {:.3}", device.device, volume.front, volume.random);
+    let devices = session.devices.clone();
+    for (result, device) in results.devices.iter().zip(&devices) {
+        if let Some(volume) = result.hypervolume {
+            println!("{}: hypervolume {:.3}, of random cells {:.3}", device.name, volume.front, volume.random);
         }
         // Mostly speed, with some regard for the loss.
         let question = Question::Preference(vec![0.3, 0.7]);
-        let answer = ask(&mut session, &device.device, &question, Some(&results))?;
+        let answer = ask(&mut session, device, &question, Some(&results))?;
         for scored in answer.devices.iter().flat_map(|device| &device.front) {
             println!("  {} at {:.4} {} (predicted)", scored.architecture, scored.predicted[0], results.units[0]);
         }

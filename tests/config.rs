@@ -72,7 +72,7 @@ fn refusals_name_file_key_value_and_what_is_allowed() {
         ("[search]\nsteps = 3", "key search: there is no such key"),
         (
             "preset = \"fast\"",
-            "run.toml: key preset: there is no preset \"fast\"; known are digits, smoke, modnas-nb201",
+            "run.toml: key preset: there is no preset \"fast\"; known are digits, nb201-small, smoke, modnas-nb201",
         ),
         ("uniform_share = 1.5", "key uniform_share: 1.5 is not allowed; write a number from 0 to 1"),
         ("train_portion = nan", "key train_portion: nan"),

@@ -161,7 +161,7 @@ fn degenerate_data_is_drawn_without_panic_and_without_nan() {
         HypervolumeRow { device: "c".into(), values: vec![] },
     ];
     for rows in [&rows[..], &rows[..1], &[]] {
-        let plot = HypervolumePlot { title: "t", subtitle: "", methods: &["search".into()], rows };
+        let plot = HypervolumePlot { title: "t", subtitle: "", x: "hypervolume", methods: &["search".into()], rows };
         check(&standalone(&plot.draw()));
     }
     check(&standalone(&CellPlot { title: "t".into(), subtitle: String::new(), edges: vec![] }.draw()));

@@ -190,6 +190,7 @@ fn a_full_report_of_real_tables() {
     let volumes = HypervolumePlot {
         title: "Hypervolume by device",
         subtitle: "error and latency scaled to 0..1 on each device, reference (1, 1); bars: one standard deviation over seeds",
+        x: "hypervolume",
         methods: &methods,
         rows: &rows,
     }

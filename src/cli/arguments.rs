@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches, Parser, Subcommand};
 
 use crate::pareto::limits::{Limit, LimitError};
+use crate::pareto::optimise::{Method, UnknownMethod};
 use crate::pareto::preferences::{self, PreferenceError};
 use crate::search::config::{ConfigError, Configuration, KEYS, Key, PRESETS};
 
@@ -40,6 +41,36 @@ Examples:
   parnas front RUN --device cpu_parnas_1 --limit 'latency<=2ms' --limit 'parameters<=100K'
 
 The answer is a table of CSV on standard output; nothing is measured for it.";
+
+const IMPORT_EXAMPLES: &str = "\
+Examples:
+  parnas import help_latency_ms.csv hw_nas_bench.csv --output devices.parquet                 for `parnas search`
+  parnas import help_latency_ms.csv hw_nas_bench.csv accuracy.csv --output nb201.parquet      for `parnas eval`
+  parnas import mine.csv --mapping mine.toml --output devices.parquet
+
+The published files of HELP, HW-NAS-Bench and NATS-Bench are told by their headers; docs/tables.md has the layouts, and says how to
+write a mapping for any other file.";
+
+const QUERY_EXAMPLES: &str = "\
+Examples:
+  parnas query nb201.parquet --device pixel3 --architecture '|nor_conv_3x3~0|+|nor_conv_3x3~0|avg_pool_3x3~1|+|skip_connect~0|nor_conv_3x3~1|skip_connect~2|'
+  parnas query nb201.parquet --index 1462 --csv";
+
+const BASELINE_EXAMPLES: &str = "\
+Examples:
+  parnas baselines nb201.parquet --output baselines
+  parnas baselines nb201.parquet --device eyeriss --device fpga --objective latency --objective energy --method nsga2 --method rs
+
+Writes baselines.csv (a row each method, device, seed and number of evaluations), summary.csv and baselines.svg. Evaluations are looked up;
+an architecture that was evaluated before costs nothing again.";
+
+const EVAL_EXAMPLES: &str = "\
+Examples:
+  parnas eval RUN --truth nb201.parquet
+  parnas eval RUN --truth nb201.parquet --dataset c100 --no-controls
+
+Writes eval/ in the run folder and the report anew. The tables are opened here alone: no search may read accuracies. The answers for every
+device are complete before the first is scored. An evaluation that was interrupted goes on where it stopped.";
 
 const BENCH_EXAMPLES: &str = "\
 Examples:
@@ -88,6 +119,18 @@ pub enum Verb {
     Front(FrontArguments),
     /// Make a run's report again from its files.
     Report(ReportArguments),
+    /// Turn a benchmark's published CSV files into one compact file of tables.
+    #[command(after_help = IMPORT_EXAMPLES)]
+    Import(ImportArguments),
+    /// Look an architecture up in a benchmark's tables.
+    #[command(after_help = QUERY_EXAMPLES)]
+    Query(QueryArguments),
+    /// Run other optimisers on a benchmark's tables, at equal budgets.
+    #[command(after_help = BASELINE_EXAMPLES)]
+    Baselines(BaselineArguments),
+    /// Score a run against a benchmark that knows the truth, on its own devices and on those that no training saw.
+    #[command(after_help = EVAL_EXAMPLES)]
+    Eval(EvalArguments),
     /// Time operations and steps on a device, beside what it can do at most.
     #[command(after_help = BENCH_EXAMPLES)]
     Bench(BenchArguments),
@@ -128,6 +171,92 @@ pub struct ResumeArguments {
     pub run: PathBuf,
 }
 
+/// Arguments of `import`.
+#[derive(Debug, Args)]
+pub struct ImportArguments {
+    /// CSV files, the whole table each.
+    #[arg(value_name = "FILE", required = true)]
+    pub files: Vec<PathBuf>,
+    /// File to write.
+    #[arg(short, long, value_name = "TABLES", default_value = "tables.parquet")]
+    pub output: PathBuf,
+    /// TOML file that says what the columns of files with another header are.
+    #[arg(long, value_name = "TOML")]
+    pub mapping: Option<PathBuf>,
+}
+
+/// Arguments of `query`.
+#[derive(Debug, Args)]
+pub struct QueryArguments {
+    /// Tables, as `parnas import` writes them.
+    #[arg(value_name = "TABLES")]
+    pub tables: PathBuf,
+    /// A device, more than once for more; everything that is known where none is given.
+    #[arg(long = "device", value_name = "D")]
+    pub devices: Vec<String>,
+    /// The architecture, in the notation of NAS-Bench-201.
+    #[arg(long, value_name = "TEXT", conflicts_with = "index")]
+    pub architecture: Option<String>,
+    /// The architecture's index in the published order.
+    #[arg(long, value_name = "N")]
+    pub index: Option<usize>,
+    /// Print CSV.
+    #[arg(long)]
+    pub csv: bool,
+}
+
+/// Arguments of `baselines`.
+#[derive(Debug, Args)]
+pub struct BaselineArguments {
+    /// Tables with accuracies, as `parnas import` writes them.
+    #[arg(value_name = "TABLES")]
+    pub tables: PathBuf,
+    /// A device, more than once for more; every device with all objectives where none is given.
+    #[arg(long = "device", value_name = "D")]
+    pub devices: Vec<String>,
+    /// A method, more than once for more; all where none is given: rs, ls, nsga2, morea, moasha, lsbo, rsbo, parego.
+    #[arg(long = "method", value_name = "M", value_parser = method)]
+    pub methods: Vec<Method>,
+    /// A hardware objective beside the error, more than once for more.
+    #[arg(long = "objective", value_name = "NAME", default_values = ["latency"], value_parser = ["latency", "energy"])]
+    pub objectives: Vec<String>,
+    /// The dataset whose test error is minimised.
+    #[arg(long, value_name = "NAME", default_value = "c10")]
+    pub dataset: String,
+    /// Different architectures that each run may evaluate.
+    #[arg(long, value_name = "N", default_value = "500", value_parser = budget)]
+    pub budget: usize,
+    /// Runs of each method on each device.
+    #[arg(long, value_name = "N", default_value = "3", value_parser = clap::value_parser!(u64).range(2..=1000))]
+    pub seeds: u64,
+    /// Folder to write to.
+    #[arg(short, long, value_name = "DIR", default_value = "baselines")]
+    pub output: PathBuf,
+}
+
+/// Arguments of `eval`.
+#[derive(Debug, Args)]
+pub struct EvalArguments {
+    /// The run folder.
+    #[arg(value_name = "RUN")]
+    pub run: PathBuf,
+    /// Tables with the costs and the accuracy of every architecture, as `parnas import` writes them.
+    #[arg(long, value_name = "TABLES")]
+    pub truth: PathBuf,
+    /// The dataset whose test accuracy scores.
+    #[arg(long, value_name = "NAME", default_value = "c10")]
+    pub dataset: String,
+    /// A device to score on, more than once for more; every device of the tables where none is given.
+    #[arg(long = "device", value_name = "D")]
+    pub devices: Vec<String>,
+    /// Score the hypernetwork's plain answers alone, in seconds: nothing is re-scored by the supernet.
+    #[arg(long)]
+    pub plain: bool,
+    /// Leave out the controls, an untrained hypernetwork and random architectures, which take two thirds of the time.
+    #[arg(long)]
+    pub no_controls: bool,
+}
+
 /// Arguments of `front`.
 #[derive(Debug, Args)]
 pub struct FrontArguments {
@@ -135,8 +264,11 @@ pub struct FrontArguments {
     #[arg(value_name = "RUN")]
     pub run: PathBuf,
     /// The profile of the device, as the run's measurements name it.
-    #[arg(long, value_name = "D")]
-    pub device: String,
+    #[arg(long, value_name = "D", conflicts_with = "device_vector")]
+    pub device: Option<String>,
+    /// A device that no training saw: a file of its ten reference values (docs/measurements.md).
+    #[arg(long, value_name = "FILE")]
+    pub device_vector: Option<PathBuf>,
     /// One preference: a weight for each objective, the task loss first, with sum 1.
     #[arg(long, value_name = "WEIGHTS", value_parser = preference, allow_hyphen_values = true, conflicts_with = "points")]
     pub preference: Option<Preference>,
@@ -234,6 +366,15 @@ fn points(text: &str) -> Result<u32, String> {
 fn rounds(text: &str) -> Result<u32, String> {
     let rounds = text.parse().ok().filter(|rounds| (1..=1000).contains(rounds));
     rounds.ok_or_else(|| "write a whole number from 1 to 1000".to_owned())
+}
+
+fn method(text: &str) -> Result<Method, String> {
+    text.parse().map_err(|error: UnknownMethod| error.to_string())
+}
+
+fn budget(text: &str) -> Result<usize, String> {
+    let budget = text.parse().ok().filter(|budget| (1..=15_625).contains(budget));
+    budget.ok_or_else(|| "write a whole number from 1 to 15625".to_owned())
 }
 
 fn tolerance(text: &str) -> Result<f64, String> {
@@ -424,7 +565,7 @@ mod tests {
             (["--batch-size", "0"], "--batch-size: `0`"),
             (["--learning-rate", "nan"], "--learning-rate: `nan`"),
             (["--sampler", "reinmax2"], "reinmax, gdas, gumbel or softmax"),
-            (["--preset", "fast"], "there is no preset \"fast\"; known are digits, smoke, modnas-nb201"),
+            (["--preset", "fast"], "there is no preset \"fast\"; known are digits, nb201-small, smoke, modnas-nb201"),
             (["--measure-batches", "1,0"], "--measure-batches: `1,0`"),
         ] {
             let message = load(&flags).unwrap_err().to_string();

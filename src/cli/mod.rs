@@ -1,11 +1,13 @@
 //! The command line: arguments to calls of the library, and nothing else.
 
 pub mod arguments;
+mod baselines;
 mod bench;
 mod devices;
 pub mod interrupt;
 mod problem;
 mod profile;
+mod tables;
 mod terminal;
 mod tune;
 mod verbs;
@@ -38,6 +40,10 @@ fn dispatch(out: &mut impl Write, verb: &Verb) -> Result<(), CommandError> {
         Verb::Resume(arguments) => verbs::resume(out, arguments),
         Verb::Front(arguments) => verbs::front(out, arguments),
         Verb::Report(arguments) => verbs::report(out, arguments),
+        Verb::Import(arguments) => tables::import(out, arguments),
+        Verb::Query(arguments) => tables::query(out, arguments),
+        Verb::Baselines(arguments) => baselines::baselines(out, arguments),
+        Verb::Eval(arguments) => verbs::eval(out, arguments),
         Verb::Bench(arguments) => bench::bench(out, arguments),
         Verb::Profile(arguments) => profile::profile(out, arguments),
         Verb::Tune(arguments) => tune::tune(out, arguments),

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use super::interrupt;
 use crate::bench::BenchError;
 use crate::hardware::MeasureError;
+use crate::hardware::tables::TablesError;
 use crate::search::SearchError;
 use crate::search::config::{ConfigError, Origin};
 
@@ -22,6 +23,9 @@ pub enum CommandError {
     /// A benchmark, or what it found.
     #[error(transparent)]
     Bench(Box<BenchError>),
+    /// A benchmark's tables.
+    #[error(transparent)]
+    Tables(#[from] TablesError),
     /// A question that cannot be asked like that.
     #[error("{0}")]
     Question(String),

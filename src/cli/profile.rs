@@ -11,6 +11,7 @@ use crate::files;
 use crate::search::config::Configuration;
 use crate::search::rehearsal::Rehearsal;
 use crate::search::setup::{self, RunSpace};
+use crate::search::tabled::given_measurements;
 use crate::search::{SearchError, driver};
 
 /// Prints what the step will take, measures it, and prints where its time goes.
@@ -62,7 +63,7 @@ pub(super) fn rehearsal_of(
     let dataset = setup::dataset(configuration)?;
     let space = RunSpace::new(configuration, &dataset)?;
     let devices = match (&configuration.measurements, configuration.profiles.len()) {
-        (Some(path), 0) => driver::read_measurements(path, &space)?.profiles.len(),
+        (Some(path), 0) => given_measurements(configuration, path, &space)?.file.profiles.len(),
         (None, 0) => driver::measured_devices(configuration)?.len() * configuration.measure_batches.len(),
         (_, named) => named,
     };

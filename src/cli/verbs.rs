@@ -3,11 +3,15 @@
 use std::io::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::arguments::{FrontArguments, MeasureArguments, ReportArguments, ResumeArguments, SearchArguments};
+use super::arguments::{
+    EvalArguments, FrontArguments, MeasureArguments, ReportArguments, ResumeArguments, SearchArguments,
+};
 use super::terminal::Terminal;
 use super::{CommandError, interrupt};
-use crate::hardware::MeasureEvent;
+use crate::hardware::{MeasureEvent, read_vector, references};
+use crate::search::device::Device;
 use crate::search::driver::{self, Observer};
+use crate::search::evaluation::{self, EvaluationOptions};
 use crate::search::query::{Question, ask};
 use crate::search::run_folder::{RunFiles, RunFolder};
 use crate::search::setup::{self, RunSpace};
@@ -93,7 +97,23 @@ pub(super) fn front(out: &mut impl Write, arguments: &FrontArguments) -> Result<
     };
     let files = RunFiles::open(&arguments.run).map_err(SearchError::from)?;
     let known = output::read(&files).ok();
-    let results = ask(&mut session, &arguments.device, &question, known.as_ref())?;
+    let device = match (&arguments.device, &arguments.device_vector) {
+        (Some(name), _) => {
+            let known = session.devices.iter().find(|device| device.name == *name).cloned();
+            known.ok_or_else(|| SearchError::UnknownProfile {
+                asked: name.clone(),
+                available: session.devices.iter().map(|own| own.name.clone()).collect::<Vec<_>>().join(", "),
+            })?
+        }
+        (None, Some(path)) => {
+            let profile = read_vector(path, &references::NAS_BENCH_201).map_err(SearchError::from)?;
+            Device::new(&profile, &session.configuration.objectives)?
+        }
+        (None, None) => {
+            return Err(CommandError::Question("say which device: --device NAME or --device-vector FILE".to_owned()));
+        }
+    };
+    let results = ask(&mut session, &device, &question, known.as_ref())?;
     for device in &results.devices {
         out.write_all(output::table(&results, &device.front).as_bytes())?;
     }
@@ -105,5 +125,26 @@ pub(super) fn report(out: &mut impl Write, arguments: &ReportArguments) -> Resul
     let folder = RunFolder::open(&arguments.run).map_err(SearchError::from)?;
     output::report(folder.files())?;
     writeln!(out, "{}", folder.files().report().display())?;
+    Ok(())
+}
+
+/// `parnas eval`: a summary on standard output.
+pub(super) fn eval(out: &mut impl Write, arguments: &EvalArguments) -> Result<(), CommandError> {
+    let stop = interrupt::listen()?;
+    let mut terminal = Terminal::new();
+    let options = EvaluationOptions {
+        truth: arguments.truth.clone(),
+        dataset: arguments.dataset.clone(),
+        devices: arguments.devices.clone(),
+        extraction: !arguments.plain,
+        controls: !arguments.no_controls,
+    };
+    let result = evaluation::evaluate(&arguments.run, &options, &mut terminal, stop);
+    terminal.finish();
+    for line in evaluation::summary(&result?) {
+        writeln!(out, "{line}")?;
+    }
+    let files = RunFiles::open(&arguments.run).map_err(SearchError::from)?;
+    writeln!(out, "{}", files.evaluation().display())?;
     Ok(())
 }

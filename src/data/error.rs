@@ -21,7 +21,9 @@ pub enum DataError {
         expected: String,
     },
     /// Images are to be made larger, or to vanish.
-    #[error("key image_size: {asked} pixels are asked for, and the images of {name} are {height}x{width}: they are only made smaller")]
+    #[error(
+        "key image_size: {asked} pixels are asked for, and the images of {name} are {height}x{width}: they are only made smaller"
+    )]
     ImageSize {
         /// The side that was asked for.
         asked: usize,

@@ -82,12 +82,13 @@ impl Augmentation {
     pub const NONE: Self = Self { padding: 0, flip: false };
 
     /// What is usual for a dataset: CIFAR-10 padding 4 and flip (modnas, `_data_transforms_cifar10`), Fashion-MNIST
-    /// padding 2 and flip, MNIST padding 2, digits padding 1. Digits are never mirrored: they would change meaning.
+    /// padding 2 and flip, MNIST padding 2, digits padding 1. Digits are never mirrored: they would change meaning. Images
+    /// that were made smaller have an eighth of their side, as CIFAR-10 has.
     pub fn usual(dataset: &Dataset) -> Self {
         let (padding, flip) = match dataset.name.as_str() {
-            "cifar10" => (4, true),
-            "fashion-mnist" => (2, true),
-            "mnist" => (2, false),
+            "cifar10" => (4.min(dataset.height / 8), true),
+            "fashion-mnist" => (2.min(dataset.height / 8), true),
+            "mnist" => (2.min(dataset.height / 8), false),
             _ => (1, false),
         };
         Self { padding, flip }

@@ -11,10 +11,13 @@ mod profile;
 pub mod references;
 pub mod statistics;
 mod table;
+pub mod tables;
 pub mod timing;
+mod vector;
 
 pub use file::{Expected, MeasurementError, MeasurementFile, SCHEMA};
 pub use host::HostFacts;
 pub use measure::{MeasureError, MeasureEvent, MeasureOptions, Meter, measure_devices, name_of};
 pub use profile::{DeviceProfile, ObjectiveBlock, REFERENCE_COUNT, Sample, is_valid_name, profile_name};
 pub use table::{TABLE_RUNTIME, TableError, TableProfile, read_table};
+pub use vector::{VectorError, read_vector};

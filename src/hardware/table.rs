@@ -188,7 +188,7 @@ fn sample(architecture: &str, value: f64) -> Sample {
     Sample { architecture: architecture.into(), p50: value, p90: value, p99: value, repeats: 1 }
 }
 
-fn batch_of(name: &str) -> u32 {
+pub(super) fn batch_of(name: &str) -> u32 {
     name.rsplit_once('_')
         .and_then(|(_, suffix)| suffix.parse::<u32>().ok())
         .filter(|batch| batch.is_power_of_two() && *batch <= 1024)

@@ -3,6 +3,7 @@
 
 mod bank;
 mod gcn;
+mod mixture;
 mod row_index;
 mod smooth;
 mod train;

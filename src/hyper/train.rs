@@ -4,29 +4,31 @@ use parnas_kernels::Prepared;
 use parnas_kernels::ops::{Function, Schedule, ScheduleKind};
 
 use super::GraphPredictor;
-use crate::data::philox::{Philox, Use, below, domain};
+use super::mixture::Draws;
 use crate::graph::{AdamOptions, AdamState, Graph, GraphError, Initial, Persistent, Role, Runtime, Store};
 use crate::nn::{Shared, WeightSharing};
 
-/// A measured value: the architecture's one-hot encoding, the device's place, and the value's
-/// [target](crate::hardware::ObjectiveBlock::target), `ln(value / geometric mean of the device's references)`.
+/// An architecture with its measured values: its one-hot encoding, and for each device that has a value the device's place and
+/// the value's [target](crate::hardware::ObjectiveBlock::target), `ln(value / geometric mean of the device's references)`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PredictorRow {
     /// `[total]`.
     pub encoding: Vec<f32>,
-    /// The device's place in [`PredictorData::features`].
-    pub device: usize,
-    /// The logarithm to be predicted.
-    pub target: f32,
+    /// Places in [`PredictorData::features`], each once, and logarithms; never empty.
+    pub targets: Vec<(usize, f32)>,
 }
 
 /// What a predictor learns from.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PredictorData {
-    /// Measured values.
+    /// Architectures with their values.
     pub rows: Vec<PredictorRow>,
-    /// The features of each device.
+    /// The features of each device: for each objective the logarithms of its references relative to their geometric mean.
     pub features: Vec<Vec<f32>>,
+    /// References of an objective.
+    pub references: usize,
+    /// The place of the predicted objective among the blocks of the features.
+    pub block: usize,
 }
 
 /// How a predictor is trained.
@@ -40,6 +42,8 @@ pub struct PredictorOptions {
     pub learning_rate: f32,
     /// Decoupled weight decay.
     pub weight_decay: f32,
+    /// Whether it also learns from mixtures of devices, so that it answers for devices that it never saw.
+    pub mixtures: bool,
     /// The seed of the draws.
     pub seed: u64,
 }
@@ -123,16 +127,14 @@ pub fn fit_predictor(
     runtime.extend(store)?;
     let train = runtime.prepare(&train)?;
     let predict = runtime.prepare(&predict)?;
-    let philox = Philox::new(options.seed);
-    let stream = domain(Use::Predictor, 0);
+    let draws = Draws::new(data, options.seed, options.mixtures);
     let (mut x, mut d, mut y) = (vec![0.0; batch * total], vec![0.0; batch * width], vec![0.0; batch]);
     for step in 0..if data.rows.is_empty() { 0 } else { options.steps } {
         for place in 0..batch {
-            let word = philox.words([place as u32, step, stream, 0])[0];
-            let row = &data.rows[below(word, data.rows.len() as u32) as usize];
-            x[place * total..(place + 1) * total].copy_from_slice(&row.encoding);
-            d[place * width..(place + 1) * width].copy_from_slice(&data.features[row.device]);
-            y[place] = row.target;
+            let own = &mut d[place * width..(place + 1) * width];
+            let (encoding, target) = draws.row(step, place as u32, own);
+            x[place * total..(place + 1) * total].copy_from_slice(encoding);
+            y[place] = target;
         }
         runtime.write(&weights, &x)?;
         runtime.write(&features, &d)?;

@@ -10,6 +10,7 @@
 //! | [`scalarisation`] | how a preference turns several objectives into one number |
 //! | [`dominance`] | which points are worth keeping, and in what order |
 //! | [`hypervolume`], [`indicators`] | how good a set of points is |
+//! | [`subset`] | which few of many estimated points to keep |
 //! | [`objective`], [`limits`] | what is minimised, and which values a user will not go beyond |
 //! | [`optimise`] | what baseline methods find, one evaluation after another |
 
@@ -21,6 +22,7 @@ pub mod objective;
 pub mod optimise;
 pub mod preferences;
 pub mod scalarisation;
+pub mod subset;
 
 use thiserror::Error;
 

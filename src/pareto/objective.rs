@@ -25,6 +25,11 @@ pub enum Objective {
 }
 
 impl Objective {
+    /// Whether its values must be measured on a device, rather than computed from the architecture or told by the supernet.
+    pub fn is_measured(self) -> bool {
+        matches!(self, Self::Latency | Self::Energy | Self::Memory)
+    }
+
     /// Every objective, the task loss first.
     pub const ALL: [Self; 6] = [Self::Loss, Self::Latency, Self::Energy, Self::Parameters, Self::Flops, Self::Memory];
 

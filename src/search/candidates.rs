@@ -1,59 +1,85 @@
 //! From the hypernetwork's distributions to a front: candidates are drawn for every preference, told apart by what the run has
 //! already paid for, the supernet's loss on the upper level's images and the predictors, and each preference takes the best.
 
+use std::collections::BTreeSet;
+
 use rand::SeedableRng;
 use rand::distr::{Distribution, weighted::WeightedIndex};
 use rand_chacha::ChaCha8Rng;
 
 use super::SearchError;
+use super::device::Device;
 use super::session::Session;
 use crate::pareto::dominance::dominates;
-use crate::space::{Architecture, SearchSpace};
+use crate::pareto::preferences;
+use crate::space::{Architecture, NasBench201, SearchSpace};
 
 /// The most candidates of a device.
-const MOST: usize = 200;
+pub const MOST: usize = 200;
+/// Preferences whose likeliest architectures are looked at before anything is drawn. They cost one pass of the hypernetwork.
+const SCANNED: usize = 2000;
 /// How much the sum of all objectives counts beside the largest, so that a choice is never dominated at equal largest
 /// (the augmented Tchebycheff form of Steuer and Choo, 1983).
 const AUGMENTATION: f64 = 1e-3;
 /// Differences of the scaled objectives that estimates do not tell apart.
 const NOISE: f64 = 0.05;
 
-/// Different networks for a device, without what computes nothing in them: the likeliest one at each preference, and `draws`
-/// from its distribution there.
+/// Different networks for a device, without what computes nothing in them, at most [`MOST`]: the likeliest one at each of
+/// many preferences between all objectives, then `draws` from the distribution at each of `preferences`.
 ///
-/// The draws depend on the run's seed alone.
+/// The draws depend on the run's seed and the device's name alone.
 ///
 /// # Errors
-/// Where the device fails.
+/// Where the device that computes fails.
 pub fn candidates(
     session: &mut Session,
-    device: usize,
+    device: &Device,
     preferences: &[Vec<f64>],
     draws: usize,
 ) -> Result<Vec<Architecture>, SearchError> {
-    let features = session.features(device).to_vec();
-    let logits = session.logits(&features, preferences)?;
+    let scanned = preferences::at_least(session.configuration.objectives.len(), SCANNED);
+    let asked: Vec<Vec<f64>> = preferences.iter().cloned().chain(scanned).collect();
+    let logits = session.logits(&device.features, &asked)?;
     let space = &session.space.space;
     let mut rng = ChaCha8Rng::seed_from_u64(session.configuration.seed);
-    rng.set_stream(device as u64 + 1);
+    rng.set_stream(stream_of(&device.name));
     let mut all = logits.iter().map(|row| Ok(space.argmax(row)?)).collect::<Result<Vec<_>, SearchError>>()?;
     for _ in 0..draws {
-        for row in &logits {
+        for row in &logits[..preferences.len()] {
             all.push(draw(space, row, &mut rng)?);
         }
     }
-    let mut distinct: Vec<Architecture> = Vec::new();
-    for architecture in all {
-        let architecture = space.simplified(&architecture)?;
-        // A cell without a way from input to output answers the same to every image.
-        if distinct.len() < MOST && space.is_connected(&architecture)? && !distinct.contains(&architecture) {
-            distinct.push(architecture);
-        }
-    }
+    let mut distinct = distinct_networks(space, all, MOST)?;
     if distinct.is_empty() {
         distinct.push(space.argmax(&logits[0])?);
     }
     Ok(distinct)
+}
+
+/// The first `most` different networks among architectures, without what computes nothing in them. A cell without a way from
+/// input to output answers the same to every image, and is left out.
+///
+/// # Errors
+/// Where an architecture is none of the space.
+pub fn distinct_networks(
+    space: &NasBench201,
+    architectures: impl IntoIterator<Item = Architecture>,
+    most: usize,
+) -> Result<Vec<Architecture>, SearchError> {
+    let mut seen = BTreeSet::new();
+    let mut distinct = Vec::new();
+    for architecture in architectures {
+        let architecture = space.simplified(&architecture)?;
+        if distinct.len() < most && space.is_connected(&architecture)? && seen.insert(architecture.clone()) {
+            distinct.push(architecture);
+        }
+    }
+    Ok(distinct)
+}
+
+/// A stream of random numbers for a device (FNV-1a of its name).
+fn stream_of(name: &str) -> u64 {
+    name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 /// One architecture from the distribution of each decision.

@@ -1,6 +1,6 @@
 //! A run from its configuration to its report, and its continuation after an interruption.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -16,14 +16,15 @@ use super::run_folder::{RunFiles, RunFolder};
 use super::session::Session;
 use super::setup::{self, RunSpace, temperature};
 use super::step::METRICS;
+use super::tabled::given_measurements;
 use super::{SearchError, fronts, memory, output, tuning};
 use crate::data::{Dataset, Prefetcher};
 use crate::date::UtcTime;
-use crate::files;
+use crate::files::{self, FileAction, FileError};
 use crate::hardware::{
     DeviceProfile, Expected, MeasureError, MeasureEvent, MeasureOptions, MeasurementFile, measure_devices,
 };
-use crate::pareto::objective::Objective;
+use crate::nn::{Supernet, WeightSharing};
 use crate::space::{Architecture, SearchSpace};
 
 /// The seed of the cells that are measured, so that all devices are measured on the same ones.
@@ -81,11 +82,12 @@ pub fn search(
     let space = RunSpace::new(&configuration, &dataset)?;
     let facts = setup::device_of(&configuration)?;
     let given = match &configuration.measurements {
-        Some(path) => Some(read_measurements(path, &space)?),
+        Some(path) => Some(given_measurements(&configuration, path, &space)?),
         None => None,
     };
-    if given.is_none() {
-        measured_devices(&configuration)?;
+    match &given {
+        Some(given) => drop(chosen_profiles(&configuration, given.file.profiles.clone())?),
+        None => drop(measured_devices(&configuration)?),
     }
     let folder =
         RunFolder::create(&configuration.run_dir, &configuration.name, UtcTime::now(), &configuration.to_toml())?;
@@ -97,7 +99,12 @@ pub fn search(
 
     let start = Instant::now();
     let measurements = match given {
-        Some(measurements) => measurements,
+        Some(given) => {
+            for note in &given.notes {
+                log.note(note)?;
+            }
+            given.file
+        }
         None => {
             log.stage("measuring")?;
             let mut failed = Ok(());
@@ -202,6 +209,10 @@ fn run(
             session.store.checkpointed().map(|tensor| (tensor.name().to_owned(), tensor.shape().to_vec())).collect();
         checkpoint.expect(&files.checkpoint(), &session.space.space.hash(), &expected)?;
     } else {
+        if let Some(path) = session.configuration.supernet.clone() {
+            start_from(&mut session, &path)?;
+            log.note(&format!("the supernet starts from {}", path.display()))?;
+        }
         log.stage("pretraining the hypernetwork")?;
         session
             .pretrain(&mut |text, done, total| log.progress(text, done, total))
@@ -214,7 +225,7 @@ fn run(
     let start = Instant::now();
     log.stage("scoring the fronts")?;
     let stop = log.stop;
-    let devices = fronts::score(&mut session, &mut |text, done, total| log.progress(text, done, total), &|| {
+    let devices = fronts::score(&mut session, files, &mut |text, done, total| log.progress(text, done, total), &|| {
         !stop.load(Ordering::Relaxed)
     })
     .map_err(|error| resumable(error, files, session.configuration.steps as u64))?;
@@ -233,6 +244,23 @@ fn run(
     log.note(&format!("report {}", files.report().display()))
 }
 
+/// Gives the supernet the weights that it has at the end of another run.
+fn start_from(session: &mut Session, root: &Path) -> Result<(), SearchError> {
+    let path = RunFiles::open(root)?.checkpoint();
+    let other = Checkpoint::load(&path)?;
+    let weights: Vec<_> =
+        session.supernet.trunk_parameters().into_iter().chain(session.supernet.body_parameters()).collect();
+    let names: BTreeSet<&str> = weights.iter().map(|weight| weight.name()).collect();
+    let expected = weights.iter().map(|weight| (weight.name().to_owned(), weight.shape().to_vec())).collect();
+    let tensors = other.tensors.into_iter().filter(|(name, _)| names.contains(name.as_str())).collect();
+    let own = Checkpoint { tensors, ..other };
+    own.expect(&path, &session.space.space.hash(), &expected)?;
+    for weight in &weights {
+        session.runtime.restore(weight, &own.tensors)?;
+    }
+    Ok(())
+}
+
 /// An interruption after the measurements says how to go on.
 fn resumable(error: SearchError, files: &RunFiles, step: u64) -> SearchError {
     match error {
@@ -240,6 +268,31 @@ fn resumable(error: SearchError, files: &RunFiles, step: u64) -> SearchError {
             SearchError::Stopped { root: files.root().to_path_buf(), step }
         }
         other => other,
+    }
+}
+
+/// What a step of the run is; steps of one phase have one plan.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Phase {
+    /// The hypernetwork rests.
+    Warmup,
+    /// Both levels, at a temperature.
+    Search(f64),
+}
+
+impl Phase {
+    fn at(configuration: &Configuration, step: u64) -> Self {
+        match step < configuration.warmup_steps as u64 {
+            true => Self::Warmup,
+            false => Self::Search(temperature(configuration, step)),
+        }
+    }
+
+    fn plan(self, session: &Session) -> Result<(Plan, usize), SearchError> {
+        match self {
+            Self::Warmup => session.warmup_plan(),
+            Self::Search(level) => session.step_plan(level),
+        }
     }
 }
 
@@ -260,17 +313,22 @@ fn steps(session: &mut Session, files: &RunFiles, done: u64, log: &mut Logged<'_
         return Ok(());
     }
     log.stage("searching")?;
-    let mut level = temperature(&session.configuration, done);
-    let (plan, parts) = session.step_plan(level)?;
+    let warmup = session.configuration.warmup_steps as u64;
+    let mut phase = Phase::at(&session.configuration, done);
+    let (whole, parts) = session.step_plan(temperature(&session.configuration, warmup.max(done)))?;
     let mebibytes =
-        memory::step_bytes(&plan, &session.store, session.runtime.executor.facts().kind) as f64 / (1 << 20) as f64;
+        memory::step_bytes(&whole, &session.store, session.runtime.executor.facts().kind) as f64 / (1 << 20) as f64;
     log.note(&format!(
         "a step: {} launches in {parts} chunk{}, {mebibytes:.1} MiB, {:.2} GFLOP",
-        plan.launches.len(),
+        whole.launches.len(),
         if parts == 1 { "" } else { "s" },
-        plan.cost().operations as f64 / 1e9
+        whole.cost().operations as f64 / 1e9
     ))?;
-    log.observer.plan(&plan);
+    log.observer.plan(&whole);
+    let plan = match phase {
+        Phase::Warmup => phase.plan(session)?.0,
+        Phase::Search(_) => whole,
+    };
     let mut prepared = session.runtime.prepare(&plan)?;
     if !files.tuning().is_file()
         && let Some(tuner) = session.runtime.executor.tuner_mut()
@@ -283,10 +341,10 @@ fn steps(session: &mut Session, files: &RunFiles, done: u64, log: &mut Logged<'_
     let (log_every, checkpoint_every) =
         (session.configuration.log_every as u64, session.configuration.checkpoint_every as u64);
     for step in done..steps {
-        let next = temperature(&session.configuration, step);
-        if next != level {
-            level = next;
-            let (plan, _) = session.step_plan(level)?;
+        let next = Phase::at(&session.configuration, step);
+        if next != phase {
+            phase = next;
+            let (plan, _) = phase.plan(session)?;
             prepared = session.runtime.prepare(&plan)?;
         }
         let batch = batches.next_step()?;
@@ -306,7 +364,18 @@ fn steps(session: &mut Session, files: &RunFiles, done: u64, log: &mut Logged<'_
         if count % checkpoint_every == 0 || count == steps || stopping {
             metrics.flush()?;
             let tensors = session.runtime.snapshot(&session.store)?;
-            Checkpoint::new(count, &session.space.space.hash(), tensors).save(&files.checkpoint())?;
+            let hash = session.space.space.hash();
+            let names: BTreeSet<String> =
+                session.hypernetwork.parameters().iter().map(|parameter| parameter.name().to_owned()).collect();
+            let own = tensors.iter().filter(|(name, _)| names.contains(*name));
+            let own = own.map(|(name, tensor)| (name.clone(), tensor.clone())).collect();
+            std::fs::create_dir_all(files.hypernetworks()).map_err(|source| FileError {
+                action: FileAction::Write,
+                path: files.hypernetworks(),
+                source,
+            })?;
+            Checkpoint::new(count, &hash, own).save(&files.hypernetwork(count))?;
+            Checkpoint::new(count, &hash, tensors).save(&files.checkpoint())?;
         }
         if stopping && count < steps {
             return Err(SearchError::Stopped { root: files.root().to_path_buf(), step: count });
@@ -366,7 +435,7 @@ pub fn measure(
     Ok(MeasurementFile::new(expected(space, &space.description(), &space.space.hash()), texts, profiles))
 }
 
-fn expected<'a>(space: &'a RunSpace, description: &'a serde_json::Value, hash: &'a str) -> Expected<'a> {
+pub(super) fn expected<'a>(space: &'a RunSpace, description: &'a serde_json::Value, hash: &'a str) -> Expected<'a> {
     Expected { space: space.space.name(), space_hash: hash, network: description }
 }
 
@@ -396,8 +465,9 @@ fn chosen_profiles(
         configuration.profiles.iter().map(pick).collect::<Result<_, _>>()?
     };
     for objective in &configuration.objectives[1..] {
-        let measured = !matches!(objective, Objective::Parameters | Objective::Flops);
-        if let Some(profile) = chosen.iter().find(|profile| measured && profile.block(objective.name()).is_none()) {
+        if let Some(profile) =
+            chosen.iter().find(|profile| objective.is_measured() && profile.block(objective.name()).is_none())
+        {
             let reason = format!("the profile `{}` has no values of it", profile.name);
             return Err(SearchError::Objective { objective: *objective, reason });
         }

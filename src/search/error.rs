@@ -4,14 +4,18 @@ use std::path::PathBuf;
 
 use super::checkpoint::CheckpointError;
 use super::config::ConfigError;
+use super::evaluation::TruthError;
 use super::manifest::ManifestError;
 use super::metrics::MetricsError;
 use super::run_folder::RunFolderError;
 use super::tuning::TuningError;
+use crate::benchmark::BenchmarkError;
 use crate::data::DataError;
 use crate::files::FileError;
 use crate::graph::GraphError;
-use crate::hardware::{MeasureError, MeasurementError};
+use crate::hardware::tables::TablesError;
+use crate::hardware::{MeasureError, MeasurementError, VectorError};
+use crate::pareto::PointError;
 use crate::pareto::limits::LimitError;
 use crate::pareto::objective::Objective;
 use crate::pareto::preferences::PreferenceError;
@@ -54,6 +58,21 @@ pub enum SearchError {
     /// A limit.
     #[error(transparent)]
     Limit(#[from] LimitError),
+    /// A device from its reference values.
+    #[error(transparent)]
+    Vector(#[from] VectorError),
+    /// The tables of a benchmark.
+    #[error(transparent)]
+    Tables(#[from] TablesError),
+    /// The tables of an evaluation.
+    #[error(transparent)]
+    Truth(#[from] TruthError),
+    /// The scores of an evaluation.
+    #[error(transparent)]
+    Benchmark(#[from] BenchmarkError),
+    /// Points that cannot be compared.
+    #[error(transparent)]
+    Points(#[from] PointError),
     /// A checkpoint.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),

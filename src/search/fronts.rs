@@ -1,12 +1,15 @@
 //! The fronts of a trained run: the hypernetwork's answers, scored on images that no step saw and by measured latency.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use parnas_kernels::{DeviceFacts, device};
 
+use super::estimates::Estimates;
 use super::results::{Candidate, DeviceResult, Scored, compare};
+use super::run_folder::RunFiles;
 use super::session::Session;
+use super::surrogate::Surrogate;
 use super::{SearchError, candidates};
 use crate::hardware::{DeviceProfile, MeasureEvent, Meter, name_of};
 use crate::pareto::objective::Objective;
@@ -38,49 +41,51 @@ pub fn preferences_of(session: &Session) -> Result<Vec<Vec<f64>>, SearchError> {
 /// Where a device fails, or `keep_on` says no.
 pub fn score(
     session: &mut Session,
+    files: &RunFiles,
     progress: &mut dyn FnMut(&str, u64, u64) -> bool,
     keep_on: &dyn Fn() -> bool,
 ) -> Result<Vec<DeviceResult>, SearchError> {
     let preferences = preferences_of(session)?;
     let count = session.configuration.random_architectures;
     let random = session.space.random(count, RANDOM_SEED ^ session.configuration.seed);
-    let devices = session.profiles.len();
+    let devices = session.devices.clone();
+    let draws = session.configuration.draws_per_preference;
     let mut drawn = Vec::new();
-    for device in 0..devices {
-        drawn.push(candidates::candidates(session, device, &preferences, session.configuration.draws_per_preference)?);
-    }
-    let mut all: Vec<Architecture> = Vec::new();
-    for architecture in drawn.iter().flatten().chain(&random) {
-        if !all.contains(architecture) {
-            all.push(architecture.clone());
-        }
-    }
-    let upper = evaluations_of(session, &all, Images::Upper, progress)?;
     let mut answers = Vec::new();
+    for device in &devices {
+        let likeliest = session.answers(&device.features, &preferences)?;
+        answers.push(likeliest.iter().map(|own| session.space.space.canonical(own)).collect::<Vec<_>>());
+        drawn.push(match draws {
+            0 => answers[answers.len() - 1].clone(),
+            _ => candidates::candidates(session, device, &preferences, draws)?,
+        });
+    }
+    let all = distinct(drawn.iter().flatten().chain(&random));
+    let estimated = Estimates::open(files, session)?.of(session, &all, progress)?;
+    let upper: BTreeMap<Architecture, Evaluation> = all.iter().cloned().zip(estimated).collect();
+    // What chooses is what the estimates of all candidates say together.
+    let networks: Vec<Architecture> = distinct(drawn.iter().flatten());
+    let losses: Vec<f64> = networks.iter().map(|own| upper[own].loss).collect();
+    let surrogate = Surrogate::fit(&networks, &losses);
+    let judged = |own: &Architecture| surrogate.as_ref().map_or(upper[own].loss, |fit| fit.value(own));
     let mut pools = Vec::new();
-    for (device, drawn) in drawn.iter().enumerate() {
+    for (place, (device, drawn)) in devices.iter().zip(&drawn).enumerate() {
+        let drawn = distinct(drawn);
         let pool: Vec<Candidate> = session
-            .predict(device, drawn)?
+            .predict(device, &drawn)?
             .into_iter()
-            .zip(drawn)
+            .zip(&drawn)
             .map(|(predicted, architecture)| Candidate {
                 architecture: session.space.space.print(architecture),
-                predicted_loss: upper[architecture].loss,
+                predicted_loss: judged(architecture),
                 predicted,
             })
             .collect();
-        answers.push(match session.configuration.draws_per_preference {
-            0 => {
-                let features = session.features(device).to_vec();
-                let likeliest = session.answers(&features, &preferences)?;
-                likeliest.iter().map(|architecture| session.space.space.canonical(architecture)).collect()
-            }
-            _ => {
-                let points: Vec<Vec<f64>> = pool.iter().map(Candidate::point).collect();
-                let places = candidates::choose(&preferences, &points);
-                places.into_iter().map(|place| drawn[place].clone()).collect::<Vec<_>>()
-            }
-        });
+        if draws > 0 {
+            let points: Vec<Vec<f64>> = pool.iter().map(Candidate::point).collect();
+            let places = candidates::choose(&preferences, &points);
+            answers[place] = places.into_iter().map(|place| drawn[place].clone()).collect();
+        }
         pools.push(pool);
     }
     let chosen: Vec<Architecture> = answers.iter().flatten().chain(&random).cloned().collect();
@@ -88,15 +93,10 @@ pub fn score(
 
     let mut results = Vec::new();
     for (place, (answers, pool)) in answers.into_iter().zip(pools).enumerate() {
-        let mut wanted: Vec<Architecture> = Vec::new();
-        for architecture in answers.iter().chain(&random) {
-            if !wanted.contains(architecture) {
-                wanted.push(architecture.clone());
-            }
-        }
+        let wanted = distinct(answers.iter().chain(&random));
         let measured = measured_values(session, place, &wanted, progress, keep_on)?;
         let mut scored = |architectures: &[Architecture], preferences: &[Vec<f64>]| {
-            let predicted = session.predict(place, architectures)?;
+            let predicted = session.predict(&devices[place], architectures)?;
             let mut points = Vec::new();
             for (index, (architecture, predicted)) in architectures.iter().zip(predicted).enumerate() {
                 let (upper, held_out) = (upper[architecture], held_out[architecture]);
@@ -128,6 +128,12 @@ pub fn score(
         });
     }
     Ok(results)
+}
+
+/// Each architecture once, in the order of its first.
+fn distinct<'a>(architectures: impl IntoIterator<Item = &'a Architecture>) -> Vec<Architecture> {
+    let mut seen = BTreeSet::new();
+    architectures.into_iter().filter(|architecture| seen.insert(*architecture)).cloned().collect()
 }
 
 /// Which images an architecture is evaluated on.

@@ -4,7 +4,6 @@ use parnas_kernels::{DeviceFacts, DeviceKind, Plan};
 
 use super::SearchError;
 use super::config::Configuration;
-use super::step::{Networks, StepOptions, StepState};
 use crate::graph::Store;
 
 /// The bytes that a step may take.
@@ -36,21 +35,22 @@ pub fn step_bytes(plan: &Plan, store: &Store, kind: DeviceKind) -> u64 {
     store.bytes() + plan.peak_bytes() + plan.parameter_bytes() + staging
 }
 
+/// A kind of step: how it is planned in so many chunks.
+pub type Planner<'a> = dyn Fn(usize) -> crate::graph::Result<Plan> + 'a;
+
 /// The plan of a step whose architectures, at most `rows` in a level, run in as few chunks as the budget allows.
 ///
 /// # Errors
 /// [`SearchError::Memory`] where not even one architecture at a time fits.
 pub fn fitting_plan(
-    state: &StepState,
+    planner: &Planner<'_>,
     store: &Store,
-    networks: &Networks<'_>,
-    options: &StepOptions,
     rows: usize,
     budget: Budget,
 ) -> Result<(Plan, usize), SearchError> {
     let mut parts = 1;
     loop {
-        let plan = state.plan(store, networks, options, parts)?;
+        let plan = planner(parts)?;
         let needed = step_bytes(&plan, store, budget.kind);
         let largest = plan.slots.iter().map(|len| 4 * *len as u64).max().unwrap_or(0);
         if needed <= budget.total && largest <= budget.largest {

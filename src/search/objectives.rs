@@ -154,6 +154,11 @@ impl Objectives {
         }
         let moved = graph.concat(&moved, 0)?;
         graph.store(moved, &self.range)?;
+        self.count_step(graph)
+    }
+
+    /// Counts a step, in which the range rests.
+    pub(super) fn count_step(&self, graph: &mut Graph) -> Result<()> {
         let steps = graph.input(&self.steps);
         let next = graph.affine(steps, 1.0, 1.0)?;
         graph.store(next, &self.steps)

@@ -7,6 +7,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::SearchError;
+use super::evaluation;
 use super::results::{DeviceResult, Results, Scored};
 use super::run_folder::RunFiles;
 use crate::files;
@@ -25,7 +26,7 @@ const DRAWN_CELLS: usize = 4;
 /// # Errors
 /// Where a file cannot be written.
 pub fn write(results: &Results, run: &RunFiles) -> Result<(), SearchError> {
-    let path = run.root().join("results.json");
+    let path = run.results();
     let text = serde_json::to_string_pretty(results).map_err(|error| malformed(&path, error.to_string()))?;
     files::write_atomically(&path, (text + "\n").as_bytes())?;
     for device in &results.devices {
@@ -104,7 +105,7 @@ fn distinct(front: &[Scored]) -> Vec<&Scored> {
 /// # Errors
 /// Where the run has not come that far, or the file is damaged.
 pub fn read(run: &RunFiles) -> Result<Results, SearchError> {
-    let path = run.root().join("results.json");
+    let path = run.results();
     let bytes = files::read(&path)?;
     serde_json::from_slice(&bytes).map_err(|error| malformed(&path, error.to_string()))
 }
@@ -127,6 +128,12 @@ pub fn report(run: &RunFiles) -> Result<(), SearchError> {
         Fact::new("time", format!("{total:.0} s")),
     ];
     facts.extend(results.seconds.iter().map(|(stage, seconds)| Fact::new(stage, format!("{seconds:.1} s"))));
+    let mut figures = figures(&results, &metrics);
+    if let Some(evaluation) = evaluation::read(run)? {
+        let (own, pictures) = evaluation::section(&evaluation);
+        facts.extend(own);
+        figures.splice(0..0, pictures);
+    }
     let report = Report {
         title: format!("parnas: {name}"),
         summary: "One search trained one hypernetwork; each device below has the architectures that it answers for \
@@ -136,7 +143,7 @@ pub fn report(run: &RunFiles) -> Result<(), SearchError> {
         facts,
         messages: messages(&results),
         devices: results.devices.iter().map(|device| section(&results, device)).collect(),
-        figures: figures(&results, &metrics),
+        figures,
         manifest: manifest_facts(&manifest),
     };
     for device in &report.devices {
@@ -320,6 +327,7 @@ fn figures(results: &Results, metrics: &BTreeMap<String, Vec<f64>>) -> Vec<Figur
         let picture = HypervolumePlot {
             title: "Hypervolume",
             subtitle: "objectives scaled between their best and worst value over both sets, reference point 1.1",
+            x: "hypervolume",
             methods: &methods,
             rows: &rows,
         };

@@ -2,6 +2,7 @@
 
 use super::SearchError;
 use super::candidates;
+use super::device::Device;
 use super::fronts::{Images, evaluations_of, preferences_of};
 use super::results::{Candidate, Results, Scored};
 use super::session::Session;
@@ -27,23 +28,17 @@ pub enum Question {
     Within(Vec<Limit>),
 }
 
-/// Answers a question for one device of a run, from the hypernetwork, the predictor and the supernet alone: nothing is
+/// Answers a question for one device, of the run or not, from the hypernetwork, the predictor and the supernet alone: nothing is
 /// measured now.
 ///
 /// # Errors
-/// Where there is no such device, or no architecture meets the limits.
+/// Where the device that computes fails, or no architecture meets the limits.
 pub fn ask(
     session: &mut Session,
-    device: &str,
+    device: &Device,
     question: &Question,
     known: Option<&Results>,
 ) -> Result<Results, SearchError> {
-    let place = session.profiles.iter().position(|profile| profile.name == device).ok_or_else(|| {
-        SearchError::UnknownProfile {
-            asked: device.to_owned(),
-            available: session.profiles.iter().map(|profile| profile.name.clone()).collect::<Vec<_>>().join(", "),
-        }
-    })?;
     let objectives = session.configuration.objectives.clone();
     let asked = match question {
         Question::Preference(preference) => vec![preference.clone()],
@@ -53,7 +48,7 @@ pub fn ask(
         Question::Within(_) if objectives.len() == 2 => preferences::uniform_line(SCANNED),
         Question::Within(_) => preferences::at_least(objectives.len(), SCANNED),
     };
-    let own = known.and_then(|known| known.devices.iter().find(|result| result.device == device));
+    let own = known.and_then(|known| known.devices.iter().find(|result| result.device == device.name));
     let answers = match own.map(|result| &result.candidates) {
         // The run has scored candidates already: each preference takes the best of them.
         Some(pool) if session.configuration.draws_per_preference > 0 && !pool.is_empty() => {
@@ -65,14 +60,11 @@ pub fn ask(
                 .map(|place| Ok(space.parse(&pool[place].architecture)?))
                 .collect::<Result<_, SearchError>>()?
         }
-        _ => {
-            let features = session.features(place).to_vec();
-            session.answers(&features, &asked)?
-        }
+        _ => session.answers(&device.features, &asked)?,
     };
     let mut front = match question {
-        Question::Within(limits) => within(session, place, device, &asked, &answers, limits)?,
-        _ => scored(session, place, &asked, &answers)?,
+        Question::Within(limits) => within(session, device, &asked, &answers, limits)?,
+        _ => scored(session, device, &asked, &answers)?,
     };
     // Values that the run measured are shown beside the predicted ones.
     if let Some(known) = known {
@@ -80,7 +72,7 @@ pub fn ask(
             let same = known
                 .devices
                 .iter()
-                .filter(|result| result.device == device)
+                .filter(|result| result.device == device.name)
                 .flat_map(|result| result.front.iter().chain(&result.random))
                 .find(|other| other.architecture == point.architecture);
             if let Some(same) = same {
@@ -92,7 +84,7 @@ pub fn ask(
         objectives: objectives.iter().map(|objective| objective.name().to_owned()).collect(),
         units: objectives[1..].iter().map(|objective| objective.base_unit().symbol.to_owned()).collect(),
         devices: vec![super::results::DeviceResult {
-            device: device.to_owned(),
+            device: device.name.clone(),
             candidates: Vec::new(),
             front,
             random: Vec::new(),
@@ -105,13 +97,13 @@ pub fn ask(
 
 fn scored(
     session: &mut Session,
-    place: usize,
+    device: &Device,
     preferences: &[Vec<f64>],
     architectures: &[Architecture],
 ) -> Result<Vec<Scored>, SearchError> {
     let upper = evaluations_of(session, architectures, Images::Upper, &mut |_, _, _| true)?;
     let held_out = evaluations_of(session, architectures, Images::HeldOut, &mut |_, _, _| true)?;
-    let predicted = session.predict(place, architectures)?;
+    let predicted = session.predict(device, architectures)?;
     Ok(preferences
         .iter()
         .zip(architectures)
@@ -135,16 +127,15 @@ fn scored(
 /// level's images.
 fn within(
     session: &mut Session,
-    place: usize,
-    device: &str,
+    device: &Device,
     preferences: &[Vec<f64>],
     architectures: &[Architecture],
     limits: &[Limit],
 ) -> Result<Vec<Scored>, SearchError> {
     let objectives = session.configuration.objectives.clone();
     for limit in limits {
-        if limit.device.as_deref().is_some_and(|other| other != device) {
-            let reason = format!("the limit `{limit}` is for another device than `{device}`");
+        if limit.device.as_deref().is_some_and(|other| other != device.name) {
+            let reason = format!("the limit `{limit}` is for another device than `{}`", device.name);
             return Err(SearchError::Objective { objective: limit.objective, reason });
         }
         if !objectives[1..].contains(&limit.objective) {
@@ -160,7 +151,7 @@ fn within(
     let others_preferences = vec![Vec::new(); others.len()];
     let mut nearest = None;
     for (architectures, preferences) in [(architectures, preferences), (&others[..], &others_preferences[..])] {
-        let predicted = session.predict(place, architectures)?;
+        let predicted = session.predict(device, architectures)?;
         match choose(&predicted, limits, value)? {
             Feasibility::Feasible(places) => {
                 let mut distinct: Vec<(Vec<f64>, Architecture)> = Vec::new();
@@ -172,7 +163,7 @@ fn within(
                 // Preferences run from accuracy to speed: the first ones are the most accurate.
                 distinct.truncate(SCORED);
                 let (preferences, architectures): (Vec<_>, Vec<_>) = distinct.into_iter().unzip();
-                let mut all = scored(session, place, &preferences, &architectures)?;
+                let mut all = scored(session, device, &preferences, &architectures)?;
                 all.sort_by(|a, b| a.predicted_loss.total_cmp(&b.predicted_loss));
                 all.truncate(1);
                 return Ok(all);
@@ -188,5 +179,5 @@ fn within(
         }
     }
     let (_, architecture, misses) = nearest.unwrap_or_default();
-    Err(SearchError::Infeasible { device: device.to_owned(), architecture, misses })
+    Err(SearchError::Infeasible { device: device.name.clone(), architecture, misses })
 }

@@ -84,7 +84,8 @@ impl Rehearsal {
         let state = StepState::new(&mut store, &networks, &dimensions, objectives);
         let options = setup::step_options(&configuration, setup::temperature(&configuration, 0));
         let budget = Budget::of(&configuration, facts);
-        let (plan, chunks) = memory::fitting_plan(&state, &store, &networks, &options, rows, budget)?;
+        let (plan, chunks) =
+            memory::fitting_plan(&|parts| state.plan(&store, &networks, &options, parts), &store, rows, budget)?;
         Ok(Self { store, plan, chunks, state, classes })
     }
 

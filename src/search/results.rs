@@ -30,7 +30,8 @@ pub struct Scored {
 pub struct Candidate {
     /// The architecture.
     pub architecture: String,
-    /// The supernet's loss on the images of the upper level.
+    /// The supernet's loss on the images of the upper level, as the estimates of all candidates together have it
+    /// ([`Surrogate`](super::surrogate::Surrogate)).
     pub predicted_loss: f64,
     /// Hardware objectives as predicted, in their units.
     pub predicted: Vec<f64>,

@@ -106,6 +106,31 @@ impl RunFiles {
         self.root.join("checkpoint.safetensors")
     }
 
+    /// Everything that was found.
+    pub fn results(&self) -> PathBuf {
+        self.root.join("results.json")
+    }
+
+    /// The folder of the hypernetworks after each checkpoint, for the curves of an evaluation.
+    pub fn hypernetworks(&self) -> PathBuf {
+        self.root.join("hypernetworks")
+    }
+
+    /// The hypernetwork after a step.
+    pub fn hypernetwork(&self, step: u64) -> PathBuf {
+        self.hypernetworks().join(format!("step-{step:09}.safetensors"))
+    }
+
+    /// What the supernet said of architectures.
+    pub fn estimates(&self) -> PathBuf {
+        self.root.join("estimates.csv")
+    }
+
+    /// The folder of an evaluation against the truth.
+    pub fn evaluation(&self) -> PathBuf {
+        self.root.join("eval")
+    }
+
     /// The folder of the fronts.
     pub fn fronts(&self) -> PathBuf {
         self.root.join("fronts")

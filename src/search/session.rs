@@ -4,32 +4,22 @@ use std::collections::BTreeMap;
 
 use parnas_kernels::{DeviceFacts, Prepared};
 
-use rand::SeedableRng;
-use rand_chacha::ChaCha8Rng;
-
 use super::SearchError;
 use super::config::{Configuration, Precision};
+use super::device::Device;
 use super::memory::{self, Budget};
 use super::objectives::Objectives;
+use super::predictors::{check_predictor, predicted_ranges, rows_of};
 use super::results::PredictorCheck;
 use super::setup::{self, RunData, RunSpace};
 use super::step::{Dimensions, Networks, StepState};
 use crate::graph::{AdamState, Graph, Initial, Role, Runtime, Store};
-use crate::hardware::statistics::{kendall_tau, mean_absolute_percentage_error};
-use crate::hardware::{DeviceProfile, TABLE_RUNTIME};
-use crate::hyper::{
-    GraphPredictor, Hypernetwork, Metapredictor, PredictorData, PredictorFit, PredictorOptions, PredictorRow,
-    fit_predictor,
-};
+use crate::hardware::DeviceProfile;
+use crate::hyper::{GraphPredictor, Hypernetwork, Metapredictor, PredictorFit, PredictorOptions, fit_predictor};
 use crate::nn::{Shared, Supernet, WeightSharing};
 use crate::pareto::objective::Objective;
 use crate::space::nas_bench_201::{NasBench201Supernet, cell_graph};
 use crate::space::{Architecture, SearchSpace};
-
-/// Cells that compute the same as a measured one, for the predictor to learn from.
-const EQUAL_CELLS: usize = 3;
-/// Every k-th measured cell is kept from the predictor, to tell how well it does.
-const HELD_OUT_CELLS: usize = 5;
 
 /// The tensors of a checkpoint by name.
 pub type Snapshot = BTreeMap<String, (Vec<usize>, Vec<f32>)>;
@@ -71,7 +61,8 @@ pub struct Session {
     /// The state of a step.
     pub state: StepState,
     predictors: Vec<Metapredictor>,
-    features: Vec<Vec<f32>>,
+    /// The devices as the networks see them, in the order of the profiles.
+    pub devices: Vec<Device>,
 }
 
 impl Session {
@@ -91,7 +82,11 @@ impl Session {
         let facts = setup::device_of(&configuration)?;
         let mut store = Store::new(configuration.seed);
         let supernet = NasBench201Supernet::new(&mut store, &space.network, configuration.entangled);
-        let features: Vec<Vec<f32>> = profiles.iter().map(features_of).collect();
+        let devices = profiles
+            .iter()
+            .map(|profile| Device::new(profile, &configuration.objectives))
+            .collect::<Result<Vec<_>, _>>()?;
+        let features: Vec<Vec<f32>> = devices.iter().map(|device| device.features.clone()).collect();
         let width = features.first().map_or(0, Vec::len);
         let total = space.space.width();
         let hypernetwork = setup::hypernetwork(&mut store, &configuration, width, total);
@@ -117,12 +112,13 @@ impl Session {
                     runtime.restore(&parameter, snapshot)?;
                 }
             }
-            let (training, held_out) = rows_of(&space, &profiles, &features, objective)?;
+            let (training, held_out) = rows_of(&space, &profiles, &devices, objective)?;
             let options = PredictorOptions {
                 steps: if snapshot.is_some() { 0 } else { configuration.predictor_steps as u32 },
                 batch: configuration.predictor_batch,
                 learning_rate: configuration.predictor_learning_rate as f32,
                 weight_decay: 1e-4,
+                mixtures: configuration.predictor_mixtures,
                 seed: configuration.seed,
             };
             let steps = u64::from(options.steps);
@@ -135,8 +131,8 @@ impl Session {
             if interrupted {
                 return Err(SearchError::Interrupted);
             }
-            let checks = check_predictor(&mut runtime, &fit, &profiles, &held_out, objective)?;
-            for (ranges, range) in ranges.iter_mut().zip(predicted_ranges(&mut runtime, &fit, &space, &features)?) {
+            let checks = check_predictor(&mut runtime, &fit, &devices, &held_out, objective)?;
+            for (ranges, range) in ranges.iter_mut().zip(predicted_ranges(&mut runtime, &fit, &space, &devices)?) {
                 ranges.push(range);
             }
             predictors.push(Metapredictor::Graph(predictor));
@@ -178,7 +174,7 @@ impl Session {
             hardware,
             state,
             predictors,
-            features,
+            devices,
         };
         if let Some(snapshot) = snapshot {
             let tensors: Vec<_> = session.store.checkpointed().cloned().collect();
@@ -202,7 +198,21 @@ impl Session {
         let options = setup::step_options(&self.configuration, temperature);
         let rows = (self.profiles.len() * options.preferences_per_device).max(options.weight_architectures);
         let budget = Budget::of(&self.configuration, &self.facts);
-        memory::fitting_plan(&self.state, &self.store, &self.networks(), &options, rows, budget)
+        let networks = self.networks();
+        let planner = |parts| self.state.plan(&self.store, &networks, &options, parts);
+        memory::fitting_plan(&planner, &self.store, rows, budget)
+    }
+
+    /// The plan of a step of the warm-up, in as few chunks as memory and the device's limits allow.
+    ///
+    /// # Errors
+    /// Where not even one architecture at a time fits.
+    pub fn warmup_plan(&self) -> Result<(parnas_kernels::Plan, usize), SearchError> {
+        let options = setup::step_options(&self.configuration, 1.0);
+        let budget = Budget::of(&self.configuration, &self.facts);
+        let networks = self.networks();
+        let planner = |parts| self.state.warmup_plan(&self.store, &networks, &options, parts);
+        memory::fitting_plan(&planner, &self.store, options.weight_architectures, budget)
     }
 
     /// Brings every answer of the hypernetwork close to uniform.
@@ -276,16 +286,11 @@ impl Session {
         Ok(logits.chunks(self.space.space.width()).map(<[f32]>::to_vec).collect())
     }
 
-    /// The features of a device's place among the profiles.
-    pub fn features(&self, device: usize) -> &[f32] {
-        &self.features[device]
-    }
-
     /// The hardware objectives of architectures on a device, in their units.
     ///
     /// # Errors
     /// Where the device fails.
-    pub fn predict(&mut self, device: usize, architectures: &[Architecture]) -> Result<Vec<Vec<f64>>, SearchError> {
+    pub fn predict(&mut self, device: &Device, architectures: &[Architecture]) -> Result<Vec<Vec<f64>>, SearchError> {
         let mut all = vec![Vec::new(); architectures.len()];
         for hardware in &self.hardware {
             match &hardware.fit {
@@ -297,12 +302,10 @@ impl Session {
                 Some(fit) => {
                     let encodings: Vec<Vec<f32>> =
                         architectures.iter().map(|architecture| self.space.space.encode(architecture)).collect();
-                    let rows: Vec<(&[f32], &[f32])> = encodings
-                        .iter()
-                        .map(|encoding| (encoding.as_slice(), self.features[device].as_slice()))
-                        .collect();
+                    let rows: Vec<(&[f32], &[f32])> =
+                        encodings.iter().map(|encoding| (encoding.as_slice(), device.features.as_slice())).collect();
                     let predicted = fit.predict(&mut self.runtime, &rows)?;
-                    let block = block_of(&self.profiles[device], hardware.objective)?;
+                    let block = device.block(hardware.objective)?;
                     for (row, logarithm) in all.iter_mut().zip(predicted) {
                         row.push(block.value(f64::from(logarithm)));
                     }
@@ -311,115 +314,6 @@ impl Session {
         }
         Ok(all)
     }
-}
-
-/// A device's features as the networks take them.
-fn features_of(profile: &DeviceProfile) -> Vec<f32> {
-    profile.normalised_features().into_iter().map(|value| value as f32).collect()
-}
-
-fn block_of(profile: &DeviceProfile, objective: Objective) -> Result<&crate::hardware::ObjectiveBlock, SearchError> {
-    profile.block(objective.name()).ok_or_else(|| SearchError::Objective {
-        objective,
-        reason: format!("the profile `{}` has no values of it; measure it, or leave it out", profile.name),
-    })
-}
-
-/// A measured cell that the predictor does not see: the device, the architecture, its encoding, the value.
-struct HeldOut {
-    device: usize,
-    encoding: Vec<f32>,
-    features: Vec<f32>,
-    value: f64,
-}
-
-fn rows_of(
-    space: &RunSpace,
-    profiles: &[DeviceProfile],
-    features: &[Vec<f32>],
-    objective: Objective,
-) -> Result<(PredictorData, Vec<HeldOut>), SearchError> {
-    let mut data = PredictorData { rows: Vec::new(), features: features.to_vec() };
-    let mut held_out = Vec::new();
-    let mut rng = ChaCha8Rng::seed_from_u64(EQUAL_CELLS as u64);
-    for (device, profile) in profiles.iter().enumerate() {
-        let block = block_of(profile, objective)?;
-        for (place, sample) in block.samples.iter().enumerate() {
-            let architecture = space.space.parse(&sample.architecture)?;
-            let encoding = space.space.encode(&architecture);
-            // The same cells on every device, or those seen on one would give away the others.
-            if place % HELD_OUT_CELLS == HELD_OUT_CELLS - 1 {
-                held_out.push(HeldOut { device, encoding, features: features[device].clone(), value: sample.p50 });
-            } else {
-                let target = block.target(sample.p50) as f32;
-                data.rows.push(PredictorRow { encoding, device, target });
-                // Here a network runs without the edges that carry nothing: any operations on them take the same time.
-                if profile.runtime != TABLE_RUNTIME {
-                    for _ in 0..EQUAL_CELLS {
-                        let encoding = space.space.encode(&space.redrawn(&architecture, &mut rng)?);
-                        data.rows.push(PredictorRow { encoding, device, target });
-                    }
-                }
-            }
-        }
-    }
-    if data.rows.is_empty() {
-        let reason = "no profile has samples of it to learn from".to_owned();
-        return Err(SearchError::Objective { objective, reason });
-    }
-    Ok((data, held_out))
-}
-
-fn check_predictor(
-    runtime: &mut Runtime,
-    fit: &PredictorFit,
-    profiles: &[DeviceProfile],
-    held_out: &[HeldOut],
-    objective: Objective,
-) -> Result<Vec<PredictorCheck>, SearchError> {
-    let rows: Vec<(&[f32], &[f32])> =
-        held_out.iter().map(|cell| (cell.encoding.as_slice(), cell.features.as_slice())).collect();
-    let logarithms = fit.predict(runtime, &rows)?;
-    let mut checks = Vec::new();
-    for (device, profile) in profiles.iter().enumerate() {
-        let block = block_of(profile, objective)?;
-        let own = held_out.iter().zip(&logarithms).filter(|(cell, _)| cell.device == device);
-        let (predicted, measured): (Vec<f64>, Vec<f64>) =
-            own.map(|(cell, logarithm)| (block.value(f64::from(*logarithm)), cell.value)).unzip();
-        checks.push(PredictorCheck {
-            objective: objective.name().to_owned(),
-            unit: block.unit.clone(),
-            kendall_tau: kendall_tau(&predicted, &measured),
-            relative_error: mean_absolute_percentage_error(&predicted, &measured).map(|percent| percent / 100.0),
-            predicted,
-            measured,
-        });
-    }
-    Ok(checks)
-}
-
-/// The least and largest prediction on each device, over a fixed sample of the space.
-fn predicted_ranges(
-    runtime: &mut Runtime,
-    fit: &PredictorFit,
-    space: &RunSpace,
-    features: &[Vec<f32>],
-) -> Result<Vec<(f64, f64)>, SearchError> {
-    let mut sample = space.random(1000, 1);
-    sample.extend([space.space.smallest(), space.space.largest()]);
-    let encodings: Vec<Vec<f32>> = sample.iter().map(|architecture| space.space.encode(architecture)).collect();
-    features
-        .iter()
-        .map(|features| {
-            let rows: Vec<(&[f32], &[f32])> =
-                encodings.iter().map(|encoding| (encoding.as_slice(), features.as_slice())).collect();
-            let relative: Vec<f64> =
-                fit.predict(runtime, &rows)?.into_iter().map(|logarithm| f64::from(logarithm).exp()).collect();
-            let low = relative.iter().copied().fold(f64::INFINITY, f64::min);
-            let high = relative.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-            Ok((low, high))
-        })
-        .collect()
 }
 
 /// Supernet and space as the evaluator takes them.

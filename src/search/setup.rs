@@ -313,7 +313,16 @@ pub fn step_options(configuration: &Configuration, temperature: f64) -> StepOpti
         },
         clip: configuration.grad_clip as f32,
         adam: AdamOptions {
-            schedule: Schedule::constant(configuration.arch_learning_rate as f32),
+            schedule: Schedule {
+                base: configuration.arch_learning_rate as f32,
+                minimum: configuration.arch_learning_rate_min as f32,
+                warmup: 0,
+                total: steps.saturating_sub(configuration.warmup_steps as u32).max(1),
+                kind: match configuration.arch_learning_rate == configuration.arch_learning_rate_min {
+                    true => ScheduleKind::Constant,
+                    false => ScheduleKind::Cosine,
+                },
+            },
             betas: (configuration.arch_betas[0] as f32, configuration.arch_betas[1] as f32),
             epsilon: 1e-8,
             weight_decay: configuration.arch_weight_decay as f32,

@@ -33,6 +33,8 @@ pub struct HypervolumePlot<'a> {
     pub title: &'a str,
     /// What the error bars are and how the values were normalised; may be empty.
     pub subtitle: &'a str,
+    /// What the axis is.
+    pub x: &'a str,
     /// The methods, in the order of the values; the first is the one that leads.
     pub methods: &'a [String],
     /// The devices, from top to bottom.
@@ -74,7 +76,7 @@ impl HypervolumePlot<'_> {
             }
         }
         let middle = (area.left + area.right) / 2.0;
-        svg.push(label("hypervolume", middle, area.bottom + 42.0, 13.0, "middle"));
+        svg.push(label(self.x, middle, area.bottom + 42.0, 13.0, "middle"));
         for (i, row) in self.rows.iter().enumerate() {
             svg.push(self.row(&area, row, area.top + ROW * (i as f64 + 0.5)));
         }

@@ -7,6 +7,8 @@ mod curves;
 mod front;
 mod hypervolume;
 mod predictor;
+mod radar;
+mod truth;
 
 pub use band::{Band, BandPlot};
 pub use cell::{CellEdge, CellPlot};
@@ -14,3 +16,5 @@ pub use curves::{Curve, CurvesPlot};
 pub use front::FrontPlot;
 pub use hypervolume::{Estimate, HypervolumePlot, HypervolumeRow};
 pub use predictor::{PredictorPlot, PredictorPoint};
+pub use radar::{RadarPlot, RadarSeries};
+pub use truth::{TruthPlot, TruthSeries};

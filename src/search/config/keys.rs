@@ -157,6 +157,8 @@ keys! {
         cells_per_stage: usize, "N", "a whole number from 1 to 64", |cells| (1..=64).contains(cells);
         /// Whether the 1x1 convolution of an edge is the centre of its 3x3 convolution, as published.
         entangled: bool, "BOOL", "true or false", |_| true;
+        /// Run folder whose supernet the search starts from, of the same space and size; fresh weights where it is not set.
+        supernet: Option<PathBuf>, "RUN", "a path", |path| path.as_ref().is_none_or(|path| !path.as_os_str().is_empty());
         /// Form of the hypernetwork: `smooth`, or the published `bank`, which is for two objectives.
         hypernetwork: HypernetworkKind, "KIND", "smooth or bank", |_| true;
         /// Width of the smooth hypernetwork's hidden layers.
@@ -182,7 +184,7 @@ keys! {
     "Search" {
         /// Steps of the search, each with an upper and a lower level.
         steps: usize, "N", "a whole number, 1 or more", steps;
-        /// Steps at the start that train the supernet's weights alone. A preset's value is cut to a sixth of the steps.
+        /// Steps at the start that train the supernet's weights alone. A preset's value keeps its share where fewer steps are asked for.
         warmup_steps: usize, "N", "a whole number, 0 or more", |value| *value <= 1 << 30;
         /// Preferences drawn for each device in a step.
         preferences_per_device: usize, "N", "a whole number from 1 to 4096", |value| (1..=4096).contains(value);
@@ -222,6 +224,9 @@ keys! {
         label_smoothing: f64, "SHARE", "a number from 0 to below 1", |value| (0.0..1.0).contains(value);
         /// Learning rate of the hypernetwork (Adam).
         arch_learning_rate: f64, "RATE", "a number above 0", positive;
+        /// Learning rate of the hypernetwork at the last step, reached along a cosine; `arch_learning_rate` itself, as published, keeps it
+        /// constant.
+        arch_learning_rate_min: f64, "X", "a number above 0", |x| positive(x);
         /// Decay rates of the hypernetwork's moments.
         arch_betas: [f64; 2], "B1,B2", "two numbers from 0 to below 1", |betas| betas.iter().all(|beta| (0.0..1.0).contains(beta));
         /// Weight of the term that keeps every choice of the hypernetwork's distributions alive, the cross-entropy of the uniform
@@ -235,6 +240,11 @@ keys! {
         predictor_steps: usize, "N", "a whole number, 1 or more", steps;
         /// Measured cells of a step of a metapredictor.
         predictor_batch: usize, "N", "a whole number, 1 or more", count;
+        /// Random cells of a benchmark's tables that metapredictors learn from, the same on every device; 0 for all.
+        predictor_cells: usize, "N", "a whole number from 0 to 15625", |cells| *cells <= 15625;
+        /// Whether metapredictors also learn from mixtures of devices, weighted sums of their latencies: they then answer for devices
+        /// that they never saw.
+        predictor_mixtures: bool, "BOOL", "true or false", |_| true;
         /// Learning rate of the metapredictors (Adam).
         predictor_learning_rate: f64, "RATE", "a number above 0", positive;
     }

@@ -144,6 +144,7 @@ impl Configuration {
                 .ok_or_else(|| ConfigError::UnknownPreset { origin, value: name.to_string() })?;
         }
 
+        let steps = configuration.steps;
         let mut origins: BTreeMap<&'static str, Origin> = BTreeMap::new();
         for (name, value) in table {
             if name == PRESET {
@@ -165,11 +166,12 @@ impl Configuration {
         }
 
         // Whoever shortens a preset's search would otherwise have nothing left but its warm-up.
-        if !origins.contains_key("warmup_steps") {
-            configuration.warmup_steps = configuration.warmup_steps.min(configuration.steps / 6);
+        if !origins.contains_key("warmup_steps") && configuration.steps < steps {
+            let share = configuration.warmup_steps as f64 / steps as f64;
+            configuration.warmup_steps = (share * configuration.steps as f64).round() as usize;
         }
-        let Self { data, measurements, tuning, .. } = &mut configuration;
-        for path in [data, measurements, tuning].into_iter().flatten() {
+        let Self { data, measurements, supernet, tuning, .. } = &mut configuration;
+        for path in [data, measurements, supernet, tuning].into_iter().flatten() {
             if let Ok(absolute) = std::path::absolute(&*path) {
                 *path = absolute;
             }

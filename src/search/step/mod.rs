@@ -256,6 +256,33 @@ impl StepState {
         graph.compile("step", store.buffers())
     }
 
+    /// The plan of a step in which the hypernetwork rests: the lower level alone, on uniform architectures. It leaves the weights
+    /// that [`StepState::plan`] leaves, for a fraction of its work.
+    ///
+    /// # Errors
+    /// Where the networks do not fit their inputs.
+    pub fn warmup_plan(
+        &self,
+        store: &Store,
+        networks: &Networks<'_>,
+        options: &StepOptions,
+        parts: usize,
+    ) -> Result<Plan> {
+        let mut graph = Graph::new();
+        let options = StepOptions { uniform_architectures: options.weight_architectures, ..options.clone() };
+        let lower = graph.scoped("lower", |graph| self.lower_level(graph, networks, &options, parts))?;
+        graph.scoped("end", |graph| -> Result<()> {
+            self.objectives.count_step(graph)?;
+            let none = graph.fill(&[1], 0.0);
+            let rest = graph.fill(&[2 + self.devices], 0.0);
+            let metrics = graph.concat(&[none, lower.loss, lower.accuracy, none, lower.clip, rest], 0)?;
+            graph.store(metrics, &self.metrics)?;
+            graph.tick(&self.clock);
+            Ok(())
+        })?;
+        graph.compile("warm-up step", store.buffers())
+    }
+
     fn mean_of(&self, graph: &mut Graph, x: Tensor) -> Result<Tensor> {
         let mean = graph.mean(x, 0)?;
         graph.reshape(mean, &[1])
