@@ -13,7 +13,7 @@ const EXAMPLES: &str = "\
 Examples:
   parnas devices                          what this machine can compute and measure on
   parnas search                           measure this machine and search for it, on the bundled digits
-  parnas search --data cifar10 --preset modnas-nb201 --device vulkan:0
+  parnas search --preset modnas-nb201 --data cifar10 --measurements devices.parquet --device vulkan:0
   parnas resume runs/search-20260131-235959
   parnas front runs/search-20260131-235959 --device cpu_parnas_1 --limit 'latency<=2ms'
 

@@ -22,7 +22,7 @@ use crate::data::{Dataset, Prefetcher};
 use crate::date::UtcTime;
 use crate::files::{self, FileAction, FileError};
 use crate::hardware::{
-    DeviceProfile, Expected, MeasureError, MeasureEvent, MeasureOptions, MeasurementFile, measure_devices,
+    DeviceProfile, Expected, MeasureError, MeasureEvent, MeasureOptions, MeasurementFile, measure_devices, name_of,
 };
 use crate::nn::{Supernet, WeightSharing};
 use crate::space::{Architecture, SearchSpace};
@@ -87,7 +87,7 @@ pub fn search(
     };
     match &given {
         Some(given) => drop(chosen_profiles(&configuration, given.file.profiles.clone())?),
-        None => drop(measured_devices(&configuration)?),
+        None => measurable(&configuration)?,
     }
     let folder =
         RunFolder::create(&configuration.run_dir, &configuration.name, UtcTime::now(), &configuration.to_toml())?;
@@ -382,6 +382,19 @@ fn steps(session: &mut Session, files: &RunFiles, done: u64, log: &mut Logged<'_
         }
     }
     Ok(())
+}
+
+/// Refuses profiles that measuring would not give, before anything is measured.
+fn measurable(configuration: &Configuration) -> Result<(), SearchError> {
+    let devices = measured_devices(configuration)?;
+    let names: Vec<String> = devices
+        .iter()
+        .flat_map(|facts| configuration.measure_batches.iter().map(|batch| name_of(facts, *batch as u32)))
+        .collect();
+    match configuration.profiles.iter().find(|asked| !names.contains(asked)) {
+        Some(asked) => Err(SearchError::UnmeasuredProfile { asked: asked.clone(), available: names.join(", ") }),
+        None => Ok(()),
+    }
 }
 
 /// The devices that a configuration measures: those it names, or all but software adapters.

@@ -112,6 +112,17 @@ pub enum SearchError {
         /// What there is.
         available: String,
     },
+    /// Profiles that are asked for where there is no file of measurements and measuring would not give them.
+    #[error(
+        "no device of this machine is the profile `{asked}`: give the file that has it with --measurements, or choose with --profiles \
+         among what would be measured here: {available}"
+    )]
+    UnmeasuredProfile {
+        /// What was asked for.
+        asked: String,
+        /// What measuring would give.
+        available: String,
+    },
     /// One architecture alone does not fit.
     #[error(
         "a step needs {needed} bytes even with one architecture at a time, {budget} are allowed; use a larger --memory, or \

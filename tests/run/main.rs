@@ -1,5 +1,6 @@
 //! Searches as a user starts them: from a measurement file to a report, through kills, and with bad input.
 
+mod benchmark;
 mod common;
 mod explain;
 mod folder;
@@ -8,8 +9,11 @@ mod full_disk;
 mod halves;
 mod interruption;
 mod leak;
+#[path = "../support/nas_bench_201.rs"]
+mod nas_bench_201;
 mod objectives;
 mod questions;
 mod refusals;
 mod repetition;
+mod tables;
 mod tuning;

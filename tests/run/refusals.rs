@@ -43,6 +43,10 @@ fn unknown_devices_and_none_at_all() {
     };
     let (code, told) = message(&["--device", "h900"]);
     assert!(code == Some(1) && told.contains("h900") && told.contains("cpu"), "{told}");
+    // Without a file nothing is measured for a profile that measuring would not give.
+    let (code, told) = message(&["--device", "cpu", "--profiles", "1080ti_1"]);
+    assert!(code == Some(1) && told.contains("1080ti_1") && told.contains("--measurements"), "{told}");
+    assert!(!told.contains("measuring"), "{told}");
     refused(&["--profiles", "pixel9_tpu_1"], &["pixel9_tpu_1", &profiles()[0]]);
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("none.json");

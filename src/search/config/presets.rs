@@ -186,8 +186,8 @@ fn nb201_small() -> Configuration {
 /// The published command for NAS-Bench-201 (MODNAS, arXiv 2402.18213, public code): 13 devices, 100 epochs of 98 batches.
 ///
 /// Learning rates are those before the published code multiplies them by its number of devices. Its pretraining of 100,000
-/// draws of one preference and device is counted in steps of 13. The metapredictor learns from measured cells rather than
-/// from tables, and is trained as long as those need.
+/// draws of one preference and device is counted in steps of 13. The metapredictor learns from 900 cells of the tables rather than
+/// from all, which include those that are evaluated afterwards.
 fn modnas_nb201() -> Configuration {
     Configuration {
         name: "modnas-nb201".to_owned(),

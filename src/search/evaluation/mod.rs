@@ -1,5 +1,5 @@
-//! Scoring a run against a benchmark that knows the truth (`parnas eval`). The run's answers are complete before the truth is
-//! looked at: what an architecture really reaches decides nothing here, it only scores.
+//! Scoring a run against a benchmark that knows the truth (`parnas eval`). All answers are complete before the first is
+//! scored: what an architecture really reaches decides nothing here, it only scores.
 
 mod answers;
 mod attribution;

@@ -9,13 +9,8 @@ use std::sync::OnceLock;
 use parnas::hardware::references::{NAS_BENCH_201, NAS_BENCH_201_INDICES};
 use parnas::hardware::tables::Tables;
 
-#[path = "run/common.rs"]
-#[allow(dead_code, reason = "this target runs the program in some of the ways only")]
-mod common;
-#[path = "support/nas_bench_201.rs"]
-mod nas_bench_201;
-
-use common::{fail, succeed};
+use crate::common::{fail, succeed};
+use crate::nas_bench_201;
 
 const OPERATIONS: [&str; 5] = ["none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3"];
 

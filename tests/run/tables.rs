@@ -10,11 +10,7 @@ use parnas::space::{NasBench201, SearchSpace};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
-#[path = "run/common.rs"]
-#[allow(dead_code, reason = "this target runs the program in some of the ways only")]
-mod common;
-
-use common::{argument, fail, parnas, text};
+use crate::common::{argument, fail, parnas, text};
 
 fn column(name: &str, kind: ColumnKind, values: Vec<f64>) -> Column {
     Column { name: name.into(), kind, unit: "ms".into(), source: "a test".into(), licence: "MIT".into(), values }
